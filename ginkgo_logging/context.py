@@ -1,0 +1,258 @@
+"""Who and what a log line is about: trace_id, span_id, log_category and business fields.
+
+One context variable holds one immutable `Context`: threads and tasks are isolated, awaited coroutines and
+new tasks inherit, and a look-up costs the same however many other context variables a process has. What
+`structlog.contextvars.bind_contextvars` binds is seen here too; `merge_context` gives structlog events what
+is bound here.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextvars import ContextVar
+from contextvars import Token as ContextToken
+from typing import Any, NamedTuple
+
+from ginkgo_logging import fields
+from ginkgo_logging.records import rename_taken
+
+_BOUND_BY_NAME = (fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
+
+
+class Context(NamedTuple):
+    """What is bound at one moment; never changed, only replaced.
+
+    ``fields`` holds the business fields, none of which has a core name.
+    """
+
+    trace_id: str | None = None
+    span_id: str | None = None
+    log_category: str | None = None
+    fields: Mapping[str, Any] = {}
+
+
+_EMPTY = Context()
+_current: ContextVar[Context] = ContextVar("ginkgo_logging_context", default=_EMPTY)
+
+
+class Token:
+    """What a set function returns: lets the matching clear function restore what was there before."""
+
+    __slots__ = ("_context_token", "_name", "_previous")
+
+    def __init__(self, name: str, previous: str | None, context_token: ContextToken[Context]) -> None:
+        self._name = name
+        self._previous = previous
+        self._context_token = context_token
+
+    def previous(self, name: str) -> str | None:
+        """Return the value to restore for *name*; None where the token does not apply.
+
+        It does not apply when it was used before, is of another field, or comes from another thread or task.
+        """
+        state = _current.get()
+        try:
+            _current.reset(self._context_token)
+        except (ValueError, RuntimeError):
+            return None
+        _current.set(state)
+        return self._previous if name == self._name else None
+
+
+def current() -> Context:
+    """Return what is bound for the running thread or task, what was bound through structlog included.
+
+    A name bound in both places has the value bound here.
+    """
+    own = _current.get()
+    # Importing structlog takes longer than everything else here; whoever binds through it has imported it.
+    module = sys.modules.get("structlog.contextvars")
+    if module is None:
+        return own
+    return _merged(own, module)
+
+
+def _merged(own: Context, structlog_contextvars: Any) -> Context:
+    # get_contextvars() walks every context variable of the process; structlog's own table is short.
+    variables = getattr(structlog_contextvars, "_CONTEXT_VARS", None)
+    if variables is None:
+        foreign = structlog_contextvars.get_contextvars()
+    elif not variables:
+        return own
+    else:
+        prefix = len(structlog_contextvars.STRUCTLOG_KEY_PREFIX)
+        foreign = {
+            name[prefix:]: value
+            for name, variable in tuple(variables.items())
+            if (value := variable.get(...)) is not ...
+        }
+    if not foreign:
+        return own
+    ids = {name: str(foreign.pop(name)) for name in _BOUND_BY_NAME if foreign.get(name) is not None}
+    return Context(
+        own.trace_id or ids.get(fields.TRACE_ID),
+        own.span_id or ids.get(fields.SPAN_ID),
+        own.log_category or ids.get(fields.LOG_CATEGORY),
+        {**rename_taken(foreign, fields.CORE), **own.fields},
+    )
+
+
+def merge_context(
+    _logger: object, _method: str, event_dict: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add to a structlog event what is bound here: a structlog processor, for chains that print by themselves.
+
+    Keys that the event has already stay as they are. Events that go through a standard logger do not need it.
+    """
+    context = _current.get()
+    for name, value in zip(_BOUND_BY_NAME, context[:3], strict=True):
+        if value is not None:
+            event_dict.setdefault(name, value)
+    for name, value in context.fields.items():
+        event_dict.setdefault(name, value)
+    return event_dict
+
+
+# --- trace and span ---------------------------------------------------------------------------------------
+
+
+def new_trace_id() -> str:
+    """Return a random trace id: 32 lower-case hex digits, not all zero (W3C Trace Context, section 3.2.2.3)."""
+    return os.urandom(16).hex().replace("0" * 32, "1".rjust(32, "0"))
+
+
+def new_span_id() -> str:
+    """Return a random span id: 16 lower-case hex digits, not all zero (W3C Trace Context, section 3.2.2.4)."""
+    return os.urandom(8).hex().replace("0" * 16, "1".rjust(16, "0"))
+
+
+def get_trace_id() -> str | None:
+    """Return the trace_id of the running thread or task, or None."""
+    return current().trace_id
+
+
+def set_trace_id(trace_id: object) -> Token:
+    """Give every following line of this thread or task this trace_id (its text; None or "" means none).
+
+    The token restores what was there before; see `clear_trace_id`.
+    """
+    return _set(fields.TRACE_ID, trace_id)
+
+
+def clear_trace_id(token: Token | None = None) -> None:
+    """Remove the trace_id, or with the token of `set_trace_id` restore the one before.
+
+    A token that is used up, or comes from another thread or task, clears; it never raises.
+    """
+    _clear(fields.TRACE_ID, token)
+
+
+@contextlib.contextmanager
+def with_trace_id(trace_id: object = None) -> Iterator[str]:
+    """Use *trace_id*, or a new random one, inside the block; afterwards the one before is back."""
+    with _scoped(fields.TRACE_ID, trace_id or new_trace_id()) as value:
+        yield value
+
+
+def get_span_id() -> str | None:
+    """Return the span_id of the running thread or task, or None."""
+    return current().span_id
+
+
+def set_span_id(span_id: object) -> Token:
+    """Like `set_trace_id`, for the span_id."""
+    return _set(fields.SPAN_ID, span_id)
+
+
+def clear_span_id(token: Token | None = None) -> None:
+    """Like `clear_trace_id`, for the span_id."""
+    _clear(fields.SPAN_ID, token)
+
+
+@contextlib.contextmanager
+def with_span_id(span_id: object = None) -> Iterator[str]:
+    """Like `with_trace_id`, for the span_id."""
+    with _scoped(fields.SPAN_ID, span_id or new_span_id()) as value:
+        yield value
+
+
+def _set(name: str, value: object) -> Token:
+    state = _current.get()
+    text = None if value is None else str(value) or None
+    return Token(name, getattr(state, name), _current.set(state._replace(**{name: text})))
+
+
+def _clear(name: str, token: object) -> None:
+    value = token.previous(name) if isinstance(token, Token) else None
+    _current.set(_current.get()._replace(**{name: value}))
+
+
+@contextlib.contextmanager
+def _scoped(name: str, value: object) -> Iterator[str]:
+    before = getattr(_current.get(), name)
+    text = str(value)
+    _current.set(_current.get()._replace(**{name: text}))
+    try:
+        yield text
+    finally:
+        _current.set(_current.get()._replace(**{name: before}))
+
+
+# --- category and business fields -------------------------------------------------------------------------
+
+
+def get_log_category() -> str:
+    """Return the category of the running thread or task; ``system`` unless one is set."""
+    return current().log_category or fields.DEFAULT_CATEGORY
+
+
+def set_log_category(category: object) -> None:
+    """Give every following line of this thread or task this category; None brings ``system`` back."""
+    bind(log_category=category)
+
+
+def get_bound() -> dict[str, Any]:
+    """Return a copy of the business fields bound for the running thread or task."""
+    return dict(current().fields)
+
+
+def bind(**bound: Any) -> None:
+    """Add *bound* to every following line of this thread or task.
+
+    ``trace_id``, ``span_id`` and ``log_category`` set those; any other core name is kept as ``<name>_``.
+    """
+    state = _current.get()
+    ids = {name: bound.pop(name) for name in _BOUND_BY_NAME if name in bound}
+    if ids:
+        state = state._replace(**{name: None if v is None else str(v) or None for name, v in ids.items()})
+    if bound:
+        if not fields.CORE.isdisjoint(bound):
+            bound = rename_taken(bound, fields.CORE)
+        state = state._replace(fields={**state.fields, **bound})
+    _current.set(state)
+
+
+def unbind(*names: str) -> None:
+    """Remove these fields; names that are not bound are ignored."""
+    state = _current.get()
+    ids = {name: None for name in names if name in _BOUND_BY_NAME}
+    gone = {f"{name}_" if name in fields.CORE else name for name in names}
+    kept = {name: value for name, value in state.fields.items() if name not in gone}
+    _current.set(state._replace(fields=kept, **ids))
+
+
+def clear() -> None:
+    """Remove all business fields and the category; the trace stays."""
+    _current.set(_current.get()._replace(log_category=None, fields={}))
+
+
+@contextlib.contextmanager
+def bound(**scoped: Any) -> Iterator[None]:
+    """Bind inside the block; afterwards fields, category and ids are exactly what they were before it."""
+    before = _current.get()
+    bind(**scoped)
+    try:
+        yield
+    finally:
+        _current.set(before)
