@@ -1,0 +1,13 @@
+"""The filters that a dictConfig file hangs on every handler: context first, then throttle, then masking.
+
+They hang on handlers because a filter on a logger does not see what child loggers propagate. A filter that
+several handlers list is one object and runs once per handler; what it finds is kept on the record, so that
+the second handler pays next to nothing. A filter here never raises into the program.
+"""
+
+from ginkgo_logging.filters.context import ContextFilter
+from ginkgo_logging.filters.masking import MaskingFilter
+from ginkgo_logging.filters.processor import ProcessorFilter
+from ginkgo_logging.filters.throttle import ThrottleFilter
+
+__all__ = ["ContextFilter", "MaskingFilter", "ProcessorFilter", "ThrottleFilter"]

@@ -1,0 +1,24 @@
+"""ContextFilter: what is bound when a record is made goes onto the record."""
+
+import logging
+
+from ginkgo_logging import context
+from ginkgo_logging.records import adopt
+
+
+class ContextFilter(logging.Filter):
+    """Put what is bound in `ginkgo_logging.context` on each record: ``%(trace_id)s`` works in any format.
+
+    ``record.trace_id`` and ``record.span_id`` are "" when nothing is bound, ``record.log_category`` is
+    ``system``; the business fields travel beside the record's own attributes and cannot collide with them.
+    List it first, and before any queue: it must run in the thread or task that logged.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Complete *record*, unless another handler's turn did so before; it always passes."""
+        if "_ginkgo" not in record.__dict__:
+            adopt(record, *context.current())
+        return True

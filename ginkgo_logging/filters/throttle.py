@@ -1,0 +1,135 @@
+"""ThrottleFilter: the error flow control."""
+
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+
+from ginkgo_logging.accounting import reporter
+from ginkgo_logging.fields import DEFAULT_CATEGORY
+from ginkgo_logging.records import RecordState, message_of, state_of
+from ginkgo_logging.throttling import Summary, Throttle, pattern_of
+
+
+class ThrottleFilter(logging.Filter):
+    """Of one pattern of ERROR, let *limit* pass in *seconds* and count the rest.
+
+    A pattern is logger, level and template; of a ready-made text, the text without its numbers, ids and
+    quoted parts. When the window ends, with the pattern's next line, or at shutdown, one line tells how many
+    were held back (``suppressed_count``), and when the first and the last was. CRITICAL always passes.
+    Memory is bounded by *max_patterns*. Thread-safe; after a fork the child starts with counts of zero.
+    """
+
+    def __init__(
+        self, *, limit: int = 5, seconds: float = 60.0, max_patterns: int = 1000, enabled: bool = True
+    ) -> None:
+        super().__init__()
+        self.throttle = Throttle(limit=limit, seconds=seconds, max_patterns=max_patterns)
+        self._enabled = enabled
+        self._timer: threading.Timer | None = None
+        _instances.add(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether *record* may pass; asked again for the same record, give the same answer."""
+        if not logging.ERROR <= record.levelno < logging.CRITICAL:
+            return True
+        try:
+            return self._admit(record)
+        except Exception as exc:  # noqa: BLE001 - a broken throttle must not hide an error
+            reporter.report("error flow control", exc)
+            return True
+
+    def _admit(self, record: logging.LogRecord) -> bool:
+        state = state_of(record)
+        if state.throttled_by is self or state.suppressed_count is not None:
+            return state.verdict != "suppressed"
+        state.throttled_by = self
+        text = message_of(record)
+        template = record.msg if record.args and isinstance(record.msg, str) else pattern_of(text)
+        origin = (record.name, record.levelno, record.pathname, record.lineno)
+        passes, summary = self.throttle.admit((record.name, record.levelno, template), text, origin)
+        if not self._enabled:
+            return True
+        if not passes:
+            state.verdict = "suppressed"
+            self._arm_timer()
+        if summary is not None:
+            _log_summary(summary)
+        self._log_due()
+        return passes
+
+    def _log_due(self) -> None:
+        for summary in self.throttle.due():
+            _log_summary(summary)
+
+    def _arm_timer(self) -> None:
+        # Without it, a program that falls silent after a burst would tell of the burst only at its end.
+        due = self.throttle.next_due
+        if due is None or (self._timer is not None and self._timer.is_alive()):
+            return
+        self._timer = threading.Timer(max(0.05, due - time.time()), self._on_timer)
+        self._timer.name = "ginkgo-logging-throttle"
+        self._timer.daemon = True
+        with contextlib.suppress(RuntimeError):  # no new thread at interpreter exit; `flush` is near
+            self._timer.start()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        try:
+            self._log_due()
+            self._arm_timer()
+        except Exception as exc:  # noqa: BLE001 - nobody could catch it in this thread
+            reporter.report("error flow control", exc)
+
+    def flush(self) -> None:
+        """Report at once whatever is held back, and stop the timer."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        summaries = self.throttle.flush()
+        for summary in summaries if self._enabled else ():
+            _log_summary(summary)
+
+
+def _log_summary(summary: Summary) -> None:
+    name, level, pathname, lineno = summary.detail  # type: ignore[misc] # what _admit handed over
+    logger = logging.getLogger(name)
+    message = "%d more like this from %s to %s: %s"
+    args = (summary.suppressed, _clock(summary.first), _clock(summary.last), summary.example)
+    record = logging.getLogRecordFactory()(name, level, pathname, lineno, message, args, None)
+    state = RecordState({})
+    state.suppressed_count = summary.suppressed
+    # Not ContextFilter's work: whatever is bound in the thread that happens to report is not of this record.
+    record.__dict__.update(_ginkgo=state, trace_id="", span_id="", log_category=DEFAULT_CATEGORY)
+    logger.handle(record)
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+_instances: "weakref.WeakSet[ThrottleFilter]" = weakref.WeakSet()
+
+
+def flush_all() -> None:
+    """Report what every throttle of this process holds back; runs at exit by itself."""
+    for throttle_filter in list(_instances):
+        throttle_filter.flush()
+
+
+def throttles() -> list[Throttle]:
+    """Return the counts of every throttle filter alive, for statistics."""
+    return [throttle_filter.throttle for throttle_filter in list(_instances)]
+
+
+def _reset_after_fork() -> None:
+    for throttle_filter in list(_instances):
+        throttle_filter.throttle.reset_after_fork()
+
+
+# Registered after logging's own hook, so that it runs before the handlers are closed.
+atexit.register(flush_all)
+os.register_at_fork(after_in_child=_reset_after_fork)

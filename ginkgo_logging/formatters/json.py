@@ -1,0 +1,155 @@
+"""JsonFormatter: one record, one line of strict JSON with the keys of `ginkgo_logging.fields`."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+from ginkgo_logging import fields
+from ginkgo_logging.environment import host_metadata
+from ginkgo_logging.json_line import encode_capped
+from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, rename_taken, state_of
+
+_CONTAINER_METADATA = (fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)
+
+
+class JsonFormatter(OrjsonFormatter):
+    """Format each record as the JSON line of the contract, on python-json-logger and orjson.
+
+    The options are python-json-logger's: *fmt* names attributes of the record to add (``%(processName)s``
+    or a list), *rename_fields* renames keys of the line, *static_fields* and *defaults* add keys,
+    *reserved_attrs* leaves keys out. A core key keeps its value: what another option brings under its name is
+    kept under ``<name>_``. A line is at most *max_bytes* long, long fields are cut with a marker; container
+    runtimes split lines above 16 KiB. Never raises for a value that cannot be printed. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        fmt: str | Sequence[str] | None = None,
+        datefmt: str | None = None,
+        style: str = "%",
+        validate: bool = True,  # noqa: FBT001, FBT002 - the order of logging.Formatter's arguments
+        *,
+        max_bytes: int = 256 * 1024,
+        prefix: str = "",
+        rename_fields: dict[str, str] | None = None,
+        static_fields: dict[str, Any] | None = None,
+        defaults: dict[str, Any] | None = None,
+        reserved_attrs: Sequence[str] | None = None,
+        exc_info_as_array: bool = False,
+        stack_info_as_array: bool = False,
+        json_default: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if not isinstance(max_bytes, int) or max_bytes < 1024:
+            raise ValueError(f"max_bytes must be a whole number from 1024, got {max_bytes!r}")
+        super().__init__(
+            [] if fmt is None else fmt,
+            datefmt,
+            style,
+            validate,
+            prefix=prefix,
+            rename_fields=rename_fields,
+            static_fields=static_fields,
+            defaults=defaults,
+            reserved_attrs=reserved_attrs,
+            exc_info_as_array=exc_info_as_array,
+            stack_info_as_array=stack_info_as_array,
+            json_default=json_default,
+        )
+        self.max_bytes = max_bytes
+        self._prefix = prefix.encode()
+        self._left_out = frozenset(reserved_attrs or ()) - frozenset(RESERVED_ATTRS)
+        self._has_options = bool(
+            self._required_fields or rename_fields or static_fields or defaults or self._left_out
+        )
+        metadata = host_metadata()
+        self._hostname = metadata.hostname
+        self._container = {
+            name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
+        }
+        self._second: tuple[int, str] = (-1, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line as text, without its newline."""
+        return self.format_bytes(record)[:-1].decode()
+
+    def format_bytes(self, record: logging.LogRecord) -> bytes:
+        """Return the line as UTF-8 with its newline."""
+        state = state_of(record)
+        line = self._line(record, state)
+        if self._has_options:
+            line = self._with_options(line, record)
+        data, truncated = encode_capped(line, self.max_bytes, fields.CORE, self.json_default)
+        state.truncated = state.truncated or truncated
+        return self._prefix + data if self._prefix else data
+
+    def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
+        attributes = record.__dict__
+        message = state.message
+        line: dict[str, Any] = {
+            fields.TIMESTAMP: self._timestamp(record.created),
+            fields.LEVEL: record.levelname.lower(),
+            fields.LOGGER_NAME: record.name,
+            fields.MESSAGE: message_of(record) if message is None else message,
+            fields.LOG_CATEGORY: attributes["log_category"],
+        }
+        if trace_id := attributes["trace_id"]:
+            line[fields.TRACE_ID] = trace_id
+        if span_id := attributes["span_id"]:
+            line[fields.SPAN_ID] = span_id
+        if state.fields:
+            line.update(state.fields)
+        line[fields.SOURCE] = f"{record.filename}:{record.lineno}"
+        line[fields.SEQ] = state.seq
+        line[fields.HOSTNAME] = self._hostname
+        line[fields.PID] = record.process or os.getpid()
+        if self._container:
+            line.update(self._container)
+        if record.exc_info or record.exc_text:
+            self._add_error(line, state.error or error_of(record))
+        if record.stack_info:
+            line[fields.STACK_INFO] = self.formatStack(record.stack_info)
+        if state.suppressed_count is not None:
+            line[fields.SUPPRESSED_COUNT] = state.suppressed_count
+        return line
+
+    def _timestamp(self, created: float) -> str:
+        second = int(created)
+        cached, text = self._second
+        if cached != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second, text
+        return f"{text}.{int((created - second) * 1_000_000):06d}Z"
+
+    def _add_error(self, line: dict[str, Any], error: ErrorText | None) -> None:
+        if error is None:
+            return
+        if error.type:
+            line[fields.ERROR_TYPE] = error.type
+            line[fields.ERROR_MESSAGE] = error.message
+        trace = error.stack_trace
+        line[fields.STACK_TRACE] = trace.splitlines() if self.exc_info_as_array else trace
+
+    def _with_options(self, line: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
+        """Apply python-json-logger's options; a core key keeps its value whatever they say."""
+        more = dict(self.defaults)
+        if "asctime" in self._required_fields:
+            record.asctime = self.formatTime(record, self.datefmt)
+        for name in self._required_fields:
+            if name not in fields.CORE and name not in self.defaults:
+                more[name] = record.__dict__.get(name)
+        more.update(self.static_fields)
+        line = {**rename_taken(more, fields.CORE), **line}
+        result: dict[str, Any] = {}
+        for name, value in line.items():
+            if name in self._left_out:
+                continue
+            new = self.rename_fields.get(name, name)
+            while new in result or (new != name and new in fields.CORE):
+                new += "_"
+            result[new] = value
+        return result
