@@ -1,0 +1,144 @@
+"""ConsoleHandler: colours and aligned columns on a terminal, one plain line a record anywhere else."""
+
+import logging
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, ids_of
+from ginkgo_logging.handlers.stream import StreamHandler
+from ginkgo_logging.records import RecordState, error_of, message_of, state_of
+
+if TYPE_CHECKING:
+    pass
+
+_MESSAGE_WIDTH = 48
+_NAME_WIDTH = 16
+
+
+class ConsoleHandler(StreamHandler):
+    """Write for a person who watches: to *stream*, ``sys.stderr`` by default; stdout stays the program's.
+
+    On a terminal a record is laid out in aligned columns (Chinese text counts two cells a character) with
+    Rich's level colours, and a traceback is drawn by Rich, never with local variables. Elsewhere, or with
+    ``NO_COLOR`` set or ``TERM=dumb``, the formatter of the dictConfig file gives one plain line a record.
+    *color* true or false decides whatever the stream is. Markup in a message is just text, and its control
+    characters are shown escaped.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: TextIO | None = None,
+        color: bool | None = None,
+        level: int | str = logging.NOTSET,
+    ) -> None:
+        super().__init__(stream=sys.stderr if stream is None else stream, level=level)
+        self._layout: logging.Formatter | None = None
+        self.setFormatter(PlainFormatter())
+        if color if color is not None else _is_colorful(self.stream):
+            # Only here: a program whose output nobody watches should not pay for importing Rich.
+            self._layout = TerminalFormatter(self.stream)
+            self._format_line = self._encode
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name
+        """Use *fmt* where the stream is no terminal; on a terminal it is kept but not used."""
+        super().setFormatter(fmt)
+        if self._layout is not None:
+            self._format_line = self._encode
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of *record*, laid out for the terminal if the stream is one."""
+        return self._layout.format(record) if self._layout is not None else super().format(record)
+
+
+def _is_colorful(stream: TextIO | None) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):  # not a stream of io; or closed
+        return False
+
+
+class TerminalFormatter(logging.Formatter):
+    """Lay out a record for a terminal: time, level, logger, category and trace, message, fields, source.
+
+    Rich gives the styles, which are turned into escape sequences once, and draws tracebacks.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.cells import cell_len
+        from rich.console import Console
+
+        super().__init__()
+        self._cell_len = cell_len
+        self._console: Console = Console(file=stream, force_terminal=True, legacy_windows=False)
+        names = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        self._levels = {name: self._codes(f"logging.level.{name.lower()}") for name in names}
+        self._dim = self._codes("dim")
+        self._ids = self._codes("cyan")
+        self._second: tuple[int, str] = (-1, "")
+
+    def _codes(self, style: str) -> tuple[str, str]:
+        start, _, end = (
+            self._console.get_style(style)
+            .render(
+                "\0",
+                color_system=self._console._color_system,
+            )
+            .partition("\0")
+        )
+        return start, end
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line with escape sequences, and below it the traceback."""
+        state = state_of(record)
+        message = escape(message_of(record) if state.message is None else state.message)
+        level = record.levelname
+        on, off = self._levels.get(level, ("", ""))
+        dim_on, dim_off = self._dim
+        ids = ids_of(record)
+        if ids:
+            ids = f"{self._ids[0]}{ids}{self._ids[1]}"
+        return (
+            f"{dim_on}{self._time(record.created)}{dim_off} {on}{level:<8}{off} "
+            f"{self._pad(escape(record.name), _NAME_WIDTH)} {ids}{self._pad(message, _MESSAGE_WIDTH)} "
+            f"{dim_on}{fields_of(state)} ({record.filename}:{record.lineno}){dim_off}{self._below(record, state)}"
+        )
+
+    def _time(self, created: float) -> str:
+        second = int(created)
+        cached, text = self._second
+        if cached != second:
+            text = time.strftime("%H:%M:%S", time.localtime(second))
+            self._second = second, text
+        return f"{text}.{int((created - second) * 1000):03d}"
+
+    def _pad(self, text: str, width: int) -> str:
+        cells = len(text) if text.isascii() else self._cell_len(text)
+        return text + " " * (width - cells)
+
+    def _below(self, record: logging.LogRecord, state: RecordState) -> str:
+        if not (record.exc_info or record.exc_text or record.stack_info):
+            return ""
+        if state.printed_elsewhere:
+            return ""
+        plain = below(record, state)
+        error = state.error or error_of(record)
+        # Rich shows what it is given: masked text, control characters and stack_info are for the plain form.
+        if not record.exc_info or error is None or record.stack_info or "\\x" in plain:
+            return plain
+        try:
+            return "\n" + self._draw(record.exc_info).rstrip("\n")
+        except Exception:  # noqa: BLE001 - a picture that fails leaves the text
+            return plain
+
+    def _draw(self, exc_info: Any) -> str:
+        from rich.traceback import Traceback
+
+        traceback = Traceback.from_exception(*exc_info, show_locals=False, extra_lines=0, width=None)
+        with self._console.capture() as capture:
+            self._console.print(traceback)
+        return capture.get()
