@@ -1,0 +1,1 @@
+"""`ginkgo.services.logging`: how the platform's code reaches the log service."""
