@@ -1,0 +1,347 @@
+"""Decide how often a repeated event may pass; knows nothing of logging."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+OTHERS = "other patterns"
+"""Key and example of the summary that stands for several patterns, see `Throttle`."""
+
+_KEPT = 500  # characters of an example, and those that pattern_of looks at
+_PATTERN_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was held back of one pattern in one window.
+
+    `first` and `last` are the clock's readings at the first and last event held back, in order of
+    arrival; `detail` is what the caller passed with the first of them.
+    """
+
+    key: Hashable
+    example: str
+    suppressed: int
+    first: float
+    last: float
+    detail: object
+
+
+@dataclass(frozen=True, slots=True)
+class PatternStats:
+    """How often one pattern occurred, whether it passed or not, since it was first counted."""
+
+    key: Hashable
+    example: str
+    count: int
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleStats:
+    """Every occurrence since the start or the last `clear_stats`, most frequent patterns first.
+
+    The totals include patterns that were evicted since; a pattern that comes back after its
+    eviction is one more pattern in `total_patterns`, and starts again in `top`.
+    """
+
+    total_patterns: int
+    total_count: int
+    top: tuple[PatternStats, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Pattern:
+    """One pattern's current window and its statistics."""
+
+    key: Hashable
+    example: str
+    opened: float
+    passed: int = 0
+    held: int = 0
+    held_first: float = 0.0
+    held_last: float = 0.0
+    detail: object = None
+    count: int = 0
+    first: float = 0.0
+    last: float = 0.0
+
+
+class Throttle:
+    """Let the first `limit` events of a pattern pass in each window of `seconds`; count the rest.
+
+    A window opens with the first event of its pattern and ends `seconds` later, or at once when
+    the clock is found to have gone back behind its opening. Nothing is lost: every event held
+    back is in exactly one `Summary`, handed over by `admit`, `due` or `flush`.
+
+    At most `max_patterns` patterns are remembered, those seen last; what an evicted pattern still
+    held back is handed over by the next `due`. Should nobody call that for so long that more than
+    `max_patterns` such summaries wait, the surplus is added up in one whose key is `OTHERS`.
+
+    Safe to call from any thread. An event that arrives while the same thread is inside the
+    throttle (from a signal handler or a finaliser) passes and is counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int = 5,
+        seconds: float = 60.0,
+        max_patterns: int = 1000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._limit = _at_least_one("limit", limit)
+        self._seconds = _positive("seconds", seconds)
+        self._max_patterns = _at_least_one("max_patterns", max_patterns)
+        self._clock = clock
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Start empty, with a fresh lock; call it in a forked child and nowhere else.
+
+        The counts taken so far are the parent's to report, and its lock may have been held by a
+        thread that does not exist in the child: give this to `os.register_at_fork`.
+        """
+        self._lock = threading.RLock()
+        self._busy = False
+        self._reentered: list[tuple[Hashable, str]] = []
+        self._patterns: OrderedDict[Hashable, _Pattern] = OrderedDict()
+        self._holding: dict[Hashable, _Pattern] = {}
+        self._ready: list[Summary] = []
+        # Never later than the earliest end of a window that holds events back.
+        self._next_due: float | None = None
+        self._latest = -math.inf
+        self._total_patterns = 0
+        self._total_count = 0
+
+    def admit(self, key: Hashable, example: str = "", detail: object = None) -> tuple[bool, Summary | None]:
+        """Whether this event may pass, and what the window that it ends had held back.
+
+        The summary, if there is one, belongs before the event. `example` (its first 500
+        characters) is kept from the pattern's first event, `detail` from the first event held back.
+        """
+        with self._exclusive() as entered:
+            if not entered:
+                hash(key)  # an unusable key is this caller's error, not that of the interrupted call
+                self._reentered.append((key, example))
+                return True, None
+            now = self._read_clock()
+            pattern = self._counted(key, example, now)
+            summary = None
+            if self._is_over(pattern, now):
+                summary = self._close(pattern) if pattern.held else None
+                pattern.opened = now
+                pattern.passed = 0
+            if pattern.passed < self._limit:
+                pattern.passed += 1
+                return True, summary
+            self._hold_back(pattern, detail, now)
+            return False, summary
+
+    def due(self) -> list[Summary]:
+        """The summaries of windows that have ended; they are handed over once.
+
+        Cheap enough to call with every event: a comparison unless something is due.
+        """
+        # Without the lock: the worst that a race can do is to look once too often.
+        next_due, latest = self._next_due, self._latest
+        if next_due is None or latest <= self._clock() < next_due:
+            return []
+        with self._exclusive() as entered:
+            if not entered:
+                return []
+            now = self._read_clock()
+            return self._hand_over(lambda pattern: self._is_over(pattern, now))
+
+    def flush(self) -> list[Summary]:
+        """The summaries of everything held back so far, also of windows still open."""
+        with self._exclusive() as entered:
+            return self._hand_over(lambda _: True) if entered else []
+
+    @property
+    def next_due(self) -> float | None:
+        """When to call `due` next, as a reading of the clock; None while nothing is held back.
+
+        It may be early, but not late unless the clock goes back.
+        """
+        return self._next_due
+
+    @property
+    def pending(self) -> int:
+        """How many events were held back and are in no summary handed over yet."""
+        with self._exclusive():
+            ready = sum(summary.suppressed for summary in self._ready)
+            return ready + sum(pattern.held for pattern in self._holding.values())
+
+    def stats(self, top: int = 10) -> ThrottleStats:
+        """The totals, and the `top` most frequent patterns still remembered."""
+        with self._exclusive():
+            counted = [pattern for pattern in self._patterns.values() if pattern.count]
+            most = heapq.nlargest(top, counted, key=lambda pattern: (pattern.count, pattern.last))
+            rows = (PatternStats(p.key, p.example, p.count, p.first, p.last) for p in most)
+            return ThrottleStats(self._total_patterns, self._total_count, tuple(rows))
+
+    def clear_stats(self) -> None:
+        """Count from zero again; windows and what they hold back stay as they are."""
+        with self._exclusive():
+            self._total_patterns = 0
+            self._total_count = 0
+            for pattern in self._patterns.values():
+                pattern.count = 0
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[bool]:
+        """Hold the lock; yield False if this thread was interrupted while it changed the state."""
+        with self._lock:
+            if self._busy:
+                yield False
+                return
+            try:
+                self._busy = True
+                yield True
+            finally:
+                try:
+                    while self._reentered:
+                        self._counted(*self._reentered.pop(), self._latest)
+                finally:
+                    self._busy = False
+
+    def _read_clock(self) -> float:
+        now = self._clock()
+        if now < self._latest and self._next_due is not None:
+            # Windows opened before the jump would seem to end far in the future: look at all.
+            self._next_due = now
+        self._latest = now
+        return now
+
+    def _is_over(self, pattern: _Pattern, now: float) -> bool:
+        return not pattern.opened <= now < pattern.opened + self._seconds
+
+    def _counted(self, key: Hashable, example: str, now: float) -> _Pattern:
+        pattern = self._patterns.get(key)
+        if pattern is None:
+            pattern = self._patterns[key] = _Pattern(key, example[:_KEPT], now)
+            if len(self._patterns) > self._max_patterns:
+                self._evict_oldest(now)
+        else:
+            self._patterns.move_to_end(key)
+        if not pattern.count:
+            self._total_patterns += 1
+            pattern.first = now
+        self._total_count += 1
+        pattern.count += 1
+        pattern.last = now
+        return pattern
+
+    def _hold_back(self, pattern: _Pattern, detail: object, now: float) -> None:
+        if not pattern.held:
+            self._holding[pattern.key] = pattern
+            pattern.held_first = now
+            pattern.detail = detail
+            self._due_at(pattern.opened + self._seconds)
+        pattern.held += 1
+        pattern.held_last = now
+
+    def _close(self, pattern: _Pattern) -> Summary:
+        summary = Summary(
+            pattern.key, pattern.example, pattern.held, pattern.held_first, pattern.held_last, pattern.detail
+        )
+        del self._holding[pattern.key]
+        pattern.held = 0
+        pattern.detail = None
+        if not self._holding and not self._ready:
+            self._next_due = None
+        return summary
+
+    def _evict_oldest(self, now: float) -> None:
+        _, pattern = self._patterns.popitem(last=False)
+        if not pattern.held:
+            return
+        summary = self._close(pattern)
+        if len(self._ready) < self._max_patterns:
+            self._ready.append(summary)
+        else:
+            waiting = self._ready[-1]
+            self._ready[-1] = Summary(
+                key=OTHERS,
+                example=OTHERS,
+                suppressed=waiting.suppressed + summary.suppressed,
+                first=min(waiting.first, summary.first),
+                last=max(waiting.last, summary.last),
+                detail=waiting.detail,
+            )
+        self._due_at(now)
+
+    def _due_at(self, moment: float) -> None:
+        if self._next_due is None or moment < self._next_due:
+            self._next_due = moment
+
+    def _hand_over(self, chosen: Callable[[_Pattern], bool]) -> list[Summary]:
+        summaries, self._ready = self._ready, []
+        ended = [pattern for pattern in self._holding.values() if chosen(pattern)]
+        summaries.extend([self._close(pattern) for pattern in ended])
+        self._next_due = min(
+            (pattern.opened + self._seconds for pattern in self._holding.values()), default=None
+        )
+        return summaries
+
+
+# Numbers and hexadecimal share one placeholder: a random identifier may happen to have digits only.
+_VARIABLE = re.compile(
+    r"""
+    (?P<uuid> (?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z]) )
+    | (?P<time>
+        (?<!\d)\d{4}[-/]\d{2}[-/]\d{2}
+        (?: [T ]\d{2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?:[ ]?[+-]\d{2}:?\d{2}|Z)? )?
+        | (?<![\d:])\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?![\d:])
+      )
+    | (?P<ip>
+        (?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)
+        | (?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?![\w:])
+      )
+    # An apostrophe inside a word opens nothing; what no quote closes ends with its line.
+    | (?P<str>
+        (?<!\w)[bBrRuU]?'(?:[^'\\\n]|\\.?)*+(?:'(?!\w)|$) | "(?:[^"\\\n]|\\.?)*+(?:"|$)
+        | `[^`\n]*+(?:`|$) | “[^”\n]*+(?:”|$) | ‘[^’\n]*+(?:’|$) | 「[^」\n]*+(?:」|$)
+      )
+    | (?P<n>
+        0[xX][0-9a-fA-F]+
+        | (?<![0-9A-Za-z])(?=\d*[a-fA-F])(?=[a-fA-F]*\d)[0-9a-fA-F]{7,}(?![0-9A-Za-z])
+        | (?:(?<!\w)[+-])?\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+\b)?
+      )
+    """,
+    # ASCII: a Chinese character beside a value is no part of it.
+    re.VERBOSE | re.ASCII | re.MULTILINE,
+)
+
+
+def pattern_of(text: str) -> str:
+    """What stays the same in a ready-made text: its variable parts become placeholders.
+
+    `<n>` is a number or hexadecimal, `<uuid>`, `<time>` a date or time of day, `<ip>`, and `<str>`
+    anything in quotes. Names and paths stay, but for the numbers in them: errors of two endpoints
+    are two patterns. Only the first 500 characters are looked at, and at most 200 are returned, so
+    that long values cut off at different places do not make different patterns.
+    """
+    return _VARIABLE.sub(lambda match: f"<{match.lastgroup}>", text[:_KEPT])[:_PATTERN_LENGTH]
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return value
+
+
+def _positive(name: str, value: float) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
+    return float(value)
