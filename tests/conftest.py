@@ -1,0 +1,79 @@
+"""Fixtures that give each test a home, a logging configuration and a context of its own."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+
+from ginkgo_logging import context, settings, uncaught
+from ginkgo_logging.config import shutdown
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new HOME without configuration, and an environment without our variables."""
+    for name in list(os.environ):
+        if name.startswith(("LOGGING_", "LOKI_", "GINKGO_")):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.setenv("LOGGING_MODE", "local")
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.fixture(autouse=True)
+def clean_logging(home: Path) -> Iterator[None]:
+    """Bring loggers, hooks, settings and context back to what they were."""
+    root = logging.getLogger()
+    known = set(logging.Logger.manager.loggerDict)
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    token = context._current.set(context.Context())
+    yield
+    shutdown()
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            root.removeHandler(handler)
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in set(logging.Logger.manager.loggerDict) - known:
+        _reset(logging.Logger.manager.loggerDict[name])
+    for name in ("ginkgo", "ginkgo_logging", "py.warnings"):
+        _reset(logging.getLogger(name))
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    uncaught.uninstall()
+    settings.activate(None)
+    context._current.reset(token)
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+
+
+def _reset(logger: Any) -> None:
+    if isinstance(logger, logging.Logger):
+        for handler in logger.handlers[:]:
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate, logger.disabled = True, False
+        logger.filters.clear()
+
+
+@pytest.fixture
+def read_rows() -> Callable[[Path], list[dict[str, Any]]]:
+    """Read a file of JSON lines, strictly."""
+
+    def read(path: Path) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+    return read
