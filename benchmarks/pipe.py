@@ -1,0 +1,273 @@
+"""What one INFO line with four context fields costs, beside our peers, from one interleaved run.
+
+    python benchmarks/pipe.py [--rounds 15] [--calls 5000]
+
+Each contestant lives in a process of its own, so that none meets another's configuration. A round runs all of
+them once, one after the other in a new random order, so that a drift of the machine's speed meets all alike;
+a ratio compares two contestants of one round. All have the same four fields bound and write to a file. What
+each one does and does not do is in the last column.
+"""
+
+import argparse
+import gc
+import logging
+import logging.config
+import multiprocessing
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+FIELDS = {
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "log_category": "backtest",
+    "portfolio_id": "portfolio-aaa",
+    "strategy_id": "strategy-momentum",
+}
+TEMPLATE, ARGUMENT = "Signal generated: BUY %s", "600519.SH"
+BASE = "stdlib %(message)s"
+OURS = "ours, logging.getLogger"
+OURS_STRUCTLOG = "ours, structlog"
+STRUCTLOG = "structlog through stdlib"
+
+Call = Callable[[], None]
+
+
+def _root(handler: logging.Handler, formatter: logging.Formatter) -> logging.Logger:
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    return logging.getLogger("ginkgo.strategy")
+
+
+def stdlib_message(log_file: Path) -> Call:
+    """Only the message."""
+    logger = _root(logging.FileHandler(log_file), logging.Formatter("%(message)s"))
+    return lambda: logger.info(TEMPLATE, ARGUMENT)
+
+
+def stdlib_asctime(log_file: Path) -> Call:
+    """Time, level, name and message as text."""
+    fmt = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logger = _root(logging.FileHandler(log_file), logging.Formatter(fmt))
+    return lambda: logger.info(TEMPLATE, ARGUMENT)
+
+
+def json_logger(log_file: Path) -> Call:
+    """JSON, context, source; no masking, no throttle."""
+    from pythonjsonlogger.orjson import OrjsonFormatter
+
+    bound: ContextVar[dict[str, str]] = ContextVar("bound")
+    bound.set(FIELDS)
+
+    class FieldsFilter(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.__dict__.update(bound.get())
+            return True
+
+    handler = logging.FileHandler(log_file)
+    handler.addFilter(FieldsFilter())
+    fmt = "%(asctime)s %(levelname)s %(name)s %(message)s %(filename)s %(lineno)d %(process)d"
+    logger = _root(handler, OrjsonFormatter(fmt))
+    return lambda: logger.info(TEMPLATE, ARGUMENT)
+
+
+def structlog_native(log_file: Path) -> Call:
+    """JSON, context; no standard record, no source, no libraries' lines, no masking."""
+    import orjson
+    import structlog
+
+    log = structlog.wrap_logger(
+        structlog.BytesLogger(log_file.open("ab")),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    ).bind()
+    structlog.contextvars.bind_contextvars(**FIELDS)
+    return lambda: log.info(TEMPLATE % ARGUMENT)
+
+
+def structlog_stdlib(log_file: Path) -> Call:
+    """JSON, context; no source, no masking, no throttle (as structlog's documentation wires it)."""
+    import orjson
+    import structlog
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.JSONRenderer(serializer=lambda *a, **k: orjson.dumps(*a, **k).decode()),
+        ],
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    _root(logging.FileHandler(log_file), formatter)
+    log = structlog.get_logger("ginkgo.strategy")
+    structlog.contextvars.bind_contextvars(**FIELDS)
+    return lambda: log.info(TEMPLATE % ARGUMENT)
+
+
+def loguru_json(log_file: Path) -> Call:
+    """JSON, context, source; no masking, no throttle, no libraries' lines."""
+    from loguru import logger
+
+    logger.remove()
+    logger.add(log_file, serialize=True, level="INFO", diagnose=False)
+    bound = logger.bind(**FIELDS)
+    return lambda: bound.info(TEMPLATE % ARGUMENT)
+
+
+def _configure_ours(log_file: Path) -> None:
+    import yaml
+
+    from ginkgo_logging import context, setup
+    from ginkgo_logging.config import shipped
+
+    document: dict[str, Any] = yaml.safe_load(shipped("local").text)
+    del document["handlers"]["console"]
+    document["root"]["handlers"] = ["file"]
+    setup(document, mode="local", file_path=log_file)
+    context.bind(**FIELDS)
+
+
+def ours(log_file: Path) -> Call:
+    """JSON, context, source, seq, masking, throttle, rotating file for many processes (shipped local.yaml)."""
+    _configure_ours(log_file)
+    logger = logging.getLogger("ginkgo.strategy")
+    return lambda: logger.info(TEMPLATE, ARGUMENT)
+
+
+def ours_glog(log_file: Path) -> Call:
+    """The same."""
+    from ginkgo_logging import GLOG
+
+    _configure_ours(log_file)
+    GLOG.INFO("first use")
+    return lambda: GLOG.INFO(TEMPLATE, ARGUMENT)
+
+
+def ours_structlog(log_file: Path) -> Call:
+    """The same."""
+    import structlog
+
+    _configure_ours(log_file)
+    log = structlog.get_logger("ginkgo.strategy")
+    return lambda: log.info(TEMPLATE % ARGUMENT)
+
+
+CONTESTANTS: dict[str, Callable[[Path], Call]] = {
+    BASE: stdlib_message,
+    "stdlib asctime": stdlib_asctime,
+    "python-json-logger + orjson": json_logger,
+    "structlog native + orjson": structlog_native,
+    STRUCTLOG: structlog_stdlib,
+    "loguru serialize=True": loguru_json,
+    OURS: ours,
+    "ours, GLOG": ours_glog,
+    OURS_STRUCTLOG: ours_structlog,
+}
+
+
+def work(name: str, log_file: Path, pipe: Connection) -> None:
+    """Log *n* times for each *n* that comes through *pipe*, and send back the microseconds per call."""
+    try:
+        call = CONTESTANTS[name](log_file)
+    except ImportError as exc:
+        pipe.send(exc)
+        return
+    pipe.send(None)
+    while calls := pipe.recv():
+        gc.collect()
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        pipe.send((time.perf_counter() - start) / calls * 1e6)
+
+
+def measure(directory: Path, rounds: int, calls: int) -> dict[str, list[float]]:
+    """Return microseconds per call, one number a round for each contestant that is installed."""
+    spawn = multiprocessing.get_context("spawn")
+    pipes: dict[str, Connection] = {}
+    for number, name in enumerate(CONTESTANTS):
+        pipes[name], theirs = spawn.Pipe()
+        arguments = (name, directory / f"{number}.log", theirs)
+        spawn.Process(target=work, args=arguments, daemon=True).start()
+    for name, pipe in list(pipes.items()):
+        if (missing := pipe.recv()) is not None:
+            print(f"{name}: left out: {missing}")
+            del pipes[name]
+    spent: dict[str, list[float]] = {name: [] for name in pipes}
+    order = list(pipes)
+    for number in range(-1, rounds):  # the first round warms up
+        random.shuffle(order)
+        for name in order:
+            pipes[name].send(calls)
+            took = pipes[name].recv()
+            if number >= 0:
+                spent[name].append(took)
+    for pipe in pipes.values():
+        pipe.send(0)
+    return spent
+
+
+def show(spent: dict[str, list[float]]) -> None:
+    """Print the ratios of each contestant to the plainest text line, and ours to each peer."""
+    packages = ("orjson", "python-json-logger", "structlog", "loguru")
+    print(f"CPython {sys.version.split()[0]}; " + ", ".join(f"{p} {_version(p)}" for p in packages))
+    print(f"\n{'contestant':30} {'ratio':>6} {'min':>6} {'max':>6}   what it does")
+    for name, numbers in spent.items():
+        ratios = _ratios(numbers, spent[BASE])
+        what = CONTESTANTS[name].__doc__
+        print(f"{name:30} {statistics.median(ratios):6.2f} {min(ratios):6.2f} {max(ratios):6.2f}   {what}")
+    print(f"\nratio: time of a call divided by that of {BASE!r} in the same round; median, min, max of the rounds")
+    print(f"\n{OURS!r} divided by")
+    for name, numbers in spent.items():
+        if not name.startswith("ours"):
+            print(f"  {name:28} {statistics.median(_ratios(spent[OURS], numbers)):6.2f}")
+    ratio = statistics.median(_ratios(spent[OURS_STRUCTLOG], spent[STRUCTLOG]))
+    print(f"{OURS_STRUCTLOG!r} divided by\n  {STRUCTLOG:28} {ratio:6.2f}")
+
+
+def _ratios(one: list[float], other: list[float]) -> list[float]:
+    return [a / b for a, b in zip(one, other, strict=True)]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=5000, help="calls of a contestant in a round")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        show(measure(Path(directory), options.rounds, options.calls))
+
+
+if __name__ == "__main__":
+    main()
