@@ -8,6 +8,7 @@ the second handler pays next to nothing. A filter here never raises into the pro
 from ginkgo_logging.filters.context import ContextFilter
 from ginkgo_logging.filters.masking import MaskingFilter
 from ginkgo_logging.filters.processor import ProcessorFilter
+from ginkgo_logging.filters.sampling import SamplingFilter
 from ginkgo_logging.filters.throttle import ThrottleFilter
 
-__all__ = ["ContextFilter", "MaskingFilter", "ProcessorFilter", "ThrottleFilter"]
+__all__ = ["ContextFilter", "MaskingFilter", "ProcessorFilter", "SamplingFilter", "ThrottleFilter"]

@@ -1,4 +1,4 @@
-"""LineHandler: what all our handlers share, from the filters' verdict to the counted write of one line."""
+"""CountingHandler and LineHandler: from the filters' verdict to the counted write of one line."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -8,19 +8,76 @@ from ginkgo_logging import accounting
 from ginkgo_logging.records import RecordState
 
 
-class LineHandler(logging.Handler, ABC):
-    """Write each record as one line of bytes, and count what became of it.
+class CountingHandler(logging.Handler):
+    """Filter each record, give it to `emit`, and count in ``counts`` what became of it.
 
-    A handler never raises into the program: what could not be written is counted as failed in ``counts`` and
-    reported on stderr at most once a minute. A formatter that has ``format_bytes`` is asked for bytes, any
-    other for text. Thread-safe; formatting happens outside the lock.
+    A handler never raises into the program: a record whose filters or `emit` raise is counted as failed and
+    reported on stderr at most once a minute. A record that a filter of another package refuses is none of
+    ours and not counted. `emit` runs without the handler's lock.
     """
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self.counts = accounting.Counts()
-        self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
-        super().__init__(level)
+        logging.Handler.__init__(self, level)  # not super(): beside this class there may be another handler
         accounting.register(self)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter *record* and emit it; return whether the filters let it pass."""
+        try:
+            verdict = self.filter(record)
+            if verdict:
+                # CPython 3.12 and later: a filter may replace the record.
+                self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
+                return True
+        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
+            self.count_failed(exc, record)
+            return False
+        state: RecordState | None = record.__dict__.get("_ginkgo")
+        if state is not None and state.verdict is not None:
+            self.count(state.verdict)
+        return False
+
+    def count(self, became: str) -> None:
+        """Count one more record, which became *became*: the name of one of the numbers of ``counts``."""
+        counts = self.counts
+        with self.lock:  # type: ignore[union-attr] # None only if a subclass forgoes the lock
+            counts.seen += 1
+            setattr(counts, became, getattr(counts, became) + 1)
+
+    def recount(self, before: str, after: str, error: BaseException | None = None) -> None:
+        """Count a record that was counted as *before* as *after* from now on; report *error*, if any."""
+        counts = self.counts
+        with self.lock:  # type: ignore[union-attr]
+            setattr(counts, before, getattr(counts, before) - 1)
+            setattr(counts, after, getattr(counts, after) + 1)
+        if error is not None:
+            self._report(error)
+
+    def count_failed(self, error: BaseException, record: logging.LogRecord | None = None) -> None:
+        """Count *record* as lost to *error*, and report it at most once a minute."""
+        try:
+            self.count("failed")
+            state = record.__dict__.get("_ginkgo") if record is not None else None
+            if state is not None:
+                state.truncated = False  # the next handler's formatter decides anew
+            self._report(error)
+        except Exception:  # noqa: BLE001, S110 - the end of the stack, or of the interpreter
+            pass
+
+    def _report(self, error: BaseException) -> None:
+        accounting.reporter.report(f"handler {self.name or type(self).__name__!r}", error)
+
+
+class LineHandler(CountingHandler, ABC):
+    """Write each record as one line of bytes.
+
+    A formatter that has ``format_bytes`` is asked for bytes, any other for text. Thread-safe; formatting
+    happens outside the lock.
+    """
+
+    def __init__(self, *, level: int | str = logging.NOTSET) -> None:
+        self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
+        super().__init__(level=level)
 
     @abstractmethod
     def write_line(self, line: bytes) -> None:
@@ -31,51 +88,22 @@ class LineHandler(logging.Handler, ABC):
         super().setFormatter(fmt)
         self._format_line = getattr(fmt, "format_bytes", self._encode)
 
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Filter, format and write *record*; return whether the filters let it pass."""
-        try:
-            verdict = self.filter(record)
-        except Exception as exc:  # noqa: BLE001 - a foreign filter may raise; ours do not
-            self.count_failed(exc)
-            return False
-        if isinstance(verdict, logging.LogRecord):  # CPython 3.12 and later: a filter may replace the record
-            record = verdict
-        if verdict:
-            self.emit(record)
-            return True
-        state: RecordState | None = record.__dict__.get("_ginkgo")
-        if state is not None and state.verdict is not None:
-            self._count_refused(state.verdict)
-        return False
-
     def emit(self, record: logging.LogRecord) -> None:
         """Format and write *record*, which has passed the filters."""
         counts = self.counts
         try:
             line = self._format_line(record)
             state: RecordState | None = record.__dict__.get("_ginkgo")
-            with self.lock:  # type: ignore[union-attr] # None only if a subclass forgoes the lock
+            with self.lock:  # type: ignore[union-attr]
                 self.write_line(line)
                 counts.seen += 1
                 counts.written += 1
                 if state is not None and (state.masked or state.truncated):
                     counts.masked += state.masked
                     counts.truncated += state.truncated
-                    state.truncated = False  # the next handler's formatter decides anew
-        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
-            self.count_failed(exc)
-
-    def count_failed(self, error: BaseException) -> None:
-        """Count one record as lost to *error*, and report it at most once a minute."""
-        with self.lock:  # type: ignore[union-attr]
-            self.counts.seen += 1
-            self.counts.failed += 1
-        accounting.reporter.report(f"handler {self.name or type(self).__name__!r}", error)
-
-    def _count_refused(self, verdict: str) -> None:
-        with self.lock:  # type: ignore[union-attr]
-            self.counts.seen += 1
-            setattr(self.counts, verdict, getattr(self.counts, verdict) + 1)
+                    state.truncated = False
+        except Exception as exc:  # noqa: BLE001 - whoever calls emit() is not to be hurt either
+            self.count_failed(exc, record)
 
     def _encode(self, record: logging.LogRecord) -> bytes:
         return self.format(record).encode("utf-8", "backslashreplace") + b"\n"

@@ -1,0 +1,147 @@
+"""QueueHandler: the caller only enqueues; a thread of its own formats and writes."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+from queue import Empty, SimpleQueue
+
+from ginkgo_logging.handlers.target import TargetHandler
+from ginkgo_logging.records import error_of, message_of, state_of
+
+WHEN_FULL = ("block", "drop")
+"""What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
+
+_WAIT_SECONDS = 0.005
+_CLOSE_SECONDS = 10.0
+
+
+class QueueFull(Exception):  # noqa: N818 - named like queue.Full
+    """A record was dropped because the queue was full and ``when_full`` is ``drop``."""
+
+
+class QueueHandler(TargetHandler):
+    """Hand records to *target* in a thread of its own, so that a slow disk or pipe does not delay the caller.
+
+    Filters listed here run in the thread that logs: list context, throttle and masking here. At most about
+    *capacity* records wait; then *when_full* decides, ``block`` (the default: nothing is lost) or ``drop``
+    (counted as failed). Message and traceback text are fixed before the record waits, so that objects may
+    change afterwards. At exit and on `close` the queue is emptied, for at most ten seconds; a record logged
+    later is written by its caller. A forked child starts with an empty queue and a thread of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: logging.Handler,
+        capacity: int = 10_000,
+        when_full: str = "block",
+        level: int | str = logging.NOTSET,
+    ) -> None:
+        if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
+            raise ValueError(f"capacity must be a whole number from 1, got {capacity!r}")
+        if when_full not in WHEN_FULL:
+            raise ValueError(f"when_full must be one of {', '.join(WHEN_FULL)}, got {when_full!r}")
+        self._capacity = capacity
+        self._drops = when_full == "drop"
+        self._closed = False
+        self._start_afresh()
+        super().__init__(target=target, level=level)
+        _instances.add(self)
+
+    def _start_afresh(self) -> None:
+        self._queue: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Enqueue *record*, or write it here if there is no thread to do so."""
+        self.prepare(record)
+        if (self._thread is None and not self._start()) or self._closed:
+            self.pass_on(record)
+        elif self._queue.qsize() < self._capacity or self._wait_for_room():
+            self._queue.put(record)
+            if self._closed:
+                self._drain()  # closed between the question and the put: nobody else would write it
+        else:
+            raise QueueFull(f"{self._capacity} records are waiting")
+        self.count("written")
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Fix what the record says while its caller's objects are as they were; the record stays whole."""
+        state = state_of(record)
+        if state.message is None:
+            state.message = message_of(record)
+        if state.error is None and record.exc_info:
+            state.error = error_of(record)
+        return record
+
+    def _wait_for_room(self) -> bool:
+        if self._drops or threading.current_thread() is self._thread:
+            return not self._drops
+        while self._queue.qsize() >= self._capacity and not self._closed:
+            time.sleep(_WAIT_SECONDS)
+        return True
+
+    def _start(self) -> bool:
+        with self._starting:
+            if self._thread is None and not self._closed:
+                thread = threading.Thread(target=self._run, name=f"ginkgo-logging-{self.name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # no new thread at interpreter exit
+                    self._closed = True
+                else:
+                    self._thread = thread
+        return self._thread is not None
+
+    def _run(self) -> None:
+        while (record := self._queue.get()) is not None:
+            try:
+                self.pass_on(record)
+            except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever a target does
+                self.recount("written", "failed", exc)
+
+    def flush(self) -> None:
+        """Wait until what was enqueued before is written, for at most ten seconds; then flush the target."""
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        thread = self._thread
+        while (
+            thread is not None
+            and thread.is_alive()
+            and not self._queue.empty()
+            and time.monotonic() < deadline
+        ):
+            time.sleep(_WAIT_SECONDS)
+        super().flush()
+
+    def close(self) -> None:
+        """Empty the queue, stop the thread and flush the target."""
+        self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            self._queue.put(None)
+            thread.join(_CLOSE_SECONDS)
+        self._drain()
+        super().close()
+
+    def _drain(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                record = self._queue.get_nowait()
+                if record is not None:
+                    self.pass_on(record)
+
+
+_instances: "weakref.WeakSet[QueueHandler]" = weakref.WeakSet()
+
+
+def _start_afresh_after_fork() -> None:
+    for handler in list(_instances):
+        # What waits is the parent's to write, and its thread does not exist here.
+        handler._start_afresh()
+
+
+os.register_at_fork(after_in_child=_start_afresh_after_fork)

@@ -1,0 +1,221 @@
+"""QueueHandler: the caller only enqueues; nothing is lost, and what is dropped is counted."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from lines import Collector, logger_with, strict
+
+from ginkgo_logging import context
+from ginkgo_logging.filters import ContextFilter, MaskingFilter
+from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.handlers import QueueHandler
+
+
+class Gate(Collector):
+    """A target whose writes wait until the gate is opened."""
+
+    def __init__(self) -> None:
+        super().__init__(formatter=JsonFormatter())
+        self.open = threading.Event()
+        self.entered = threading.Event()
+
+    def write_line(self, line: bytes) -> None:
+        self.entered.set()
+        assert self.open.wait(20)
+        super().write_line(line)
+
+
+def _queue(target: logging.Handler, **options: object) -> QueueHandler:
+    handler = QueueHandler(target=target, **options)  # type: ignore[arg-type]
+    handler.addFilter(ContextFilter())
+    handler.addFilter(MaskingFilter())
+    return handler
+
+
+def test_context_and_masking_are_the_callers() -> None:
+    """
+    A line carries what was bound in the thread that logged, masked, though another thread writes it.
+    """
+    target = Collector(formatter=JsonFormatter())
+    queue = _queue(target)
+
+    with context.with_trace_id("trace-1"):
+        logger_with(queue).info("password=%s", "hunter2")
+    queue.close()
+
+    (row,) = target.rows
+    assert ("trace-1", "password=***") == (row["trace_id"], row["message"])
+
+
+def test_the_exception_stays_apart_from_the_message() -> None:
+    """
+    Unlike the standard QueueHandler's, a record keeps its exception fields.
+    """
+    target = Collector(formatter=JsonFormatter())
+    queue = _queue(target)
+
+    try:
+        int("x")
+    except ValueError:
+        logger_with(queue).exception("failed")
+    queue.close()
+
+    (row,) = target.rows
+    assert ("failed", "ValueError") == (row["message"], row["error_type"])
+
+
+def test_arguments_are_fixed_when_logged() -> None:
+    """
+    What the caller changes after the call is not on the line.
+    """
+    target = Gate()
+    queue = QueueHandler(target=target)
+    order = {"state": "new"}
+
+    logger_with(queue).info("order %s", order)
+    order["state"] = "changed"
+    target.open.set()
+    queue.close()
+
+    assert ["order {'state': 'new'}"] == [row["message"] for row in target.rows]
+
+
+def test_order_and_number_under_threads() -> None:
+    """
+    Sixteen threads' lines all arrive, each thread's in its order.
+    """
+    target = Collector(formatter=JsonFormatter())
+    queue = _queue(target, capacity=50)
+    logger = logger_with(queue)
+
+    def work(name: int) -> None:
+        for number in range(200):
+            logger.info("%d %d", name, number)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    queue.close()
+
+    got = [tuple(map(int, row["message"].split())) for row in target.rows]
+    assert [[number for name, number in got if name == one] for one in range(16)] == [list(range(200))] * 16
+    assert 3200 == queue.counts.written == target.counts.written
+
+
+def test_drop_counts_what_found_no_room() -> None:
+    """
+    With ``drop`` the caller never waits; the law of accounting holds.
+    """
+    target = Gate()
+    queue = _queue(target, capacity=5, when_full="drop")
+    logger = logger_with(queue)
+
+    logger.info("held by the gate")
+    assert target.entered.wait(20)
+    for number in range(20):
+        logger.info("%d", number)
+    target.open.set()
+    queue.close()
+
+    assert (21, 6, 15) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+    assert 6 == len(target.lines)
+
+
+def test_block_waits_for_room() -> None:
+    """
+    With ``block`` the caller of a full queue goes on when there is room, and nothing is lost.
+    """
+    target = Gate()
+    queue = _queue(target, capacity=1)
+    logger = logger_with(queue)
+    caller = threading.Thread(target=lambda: [logger.info("%d", number) for number in range(10)])
+
+    caller.start()
+    assert target.entered.wait(20)
+    assert caller.is_alive()
+    target.open.set()
+    caller.join(20)
+    queue.close()
+
+    assert [str(number) for number in range(10)] == [row["message"] for row in target.rows]
+
+
+def test_a_record_after_close_is_written_by_its_caller() -> None:
+    """
+    Closing loses nothing, not even what comes after.
+    """
+    target = Collector(formatter=JsonFormatter())
+    queue = _queue(target)
+    logger = logger_with(queue)
+    queue.close()
+
+    logger.info("late")
+
+    assert ["late"] == [row["message"] for row in target.rows]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"capacity": 0}, "capacity must be a whole number from 1, got 0"),
+        ({"when_full": "wait"}, "when_full must be one of block, drop, got 'wait'"),
+        ({"target": "file"}, "target must be the name of a handler, got 'file'"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
+    """
+    A wrong option names itself and what is allowed.
+    """
+    with pytest.raises(ValueError, match=message):
+        QueueHandler(**{"target": Collector()} | options)  # type: ignore[arg-type]
+
+
+PROGRAM = """
+import logging, os, sys
+from ginkgo_logging import setup
+setup("container-queue")
+logger = logging.getLogger("app")
+for number in range(500):
+    logger.info("parent %d", number)
+pid = os.fork()
+if pid == 0:
+    logger.info("child")
+    sys.exit(0)
+os.waitpid(pid, 0)
+logger.info("last")
+"""
+
+
+def test_shipped_queue_is_emptied_at_exit_and_lives_after_fork(home: Path) -> None:
+    """
+    Under container-queue.yaml every line of parent and child is written once, without any call to flush.
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=os.environ,
+    )
+
+    messages = [strict(line)["message"] for line in done.stdout.splitlines()]
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert sorted([*(f"parent {number}" for number in range(500)), "child", "last"]) == sorted(messages)
+
+
+def test_shipped_local_queue_writes_to_the_file(home: Path) -> None:
+    """
+    Under local-queue.yaml the file gets the lines.
+    """
+    code = "from ginkgo_logging import setup, GLOG; setup('local-queue'); GLOG.INFO('queued')"
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True, env=os.environ, capture_output=True)
+
+    lines = (home / ".ginkgo" / "logs" / "ginkgo.log").read_bytes().splitlines()
+    assert ["queued"] == [strict(line)["message"] for line in lines]
