@@ -1,9 +1,8 @@
 """FlightRecorderHandler: the details of a trace, written only if it goes wrong."""
 
 import logging
-import os
-import weakref
 
+from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.records import state_of
 from ginkgo_logging.sampling import TraceBuffer
@@ -28,7 +27,7 @@ class FlightRecorderHandler(TargetHandler):
     ) -> None:
         self._held: TraceBuffer[logging.LogRecord] = TraceBuffer(items=items, traces=traces)
         super().__init__(target=target, level=level)
-        _instances.add(self)
+        reset_in_child(self._held)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hold *record*, or write it after what its trace has held back."""
@@ -45,13 +44,3 @@ class FlightRecorderHandler(TargetHandler):
         self.pass_on(record)
         self.count("written")
 
-
-_instances: "weakref.WeakSet[FlightRecorderHandler]" = weakref.WeakSet()
-
-
-def _reset_after_fork() -> None:
-    for handler in list(_instances):
-        handler._held.reset_after_fork()
-
-
-os.register_at_fork(after_in_child=_reset_after_fork)

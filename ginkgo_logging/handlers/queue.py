@@ -2,12 +2,11 @@
 
 import contextlib
 import logging
-import os
 import threading
 import time
-import weakref
 from queue import Empty, SimpleQueue
 
+from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.records import error_of, message_of, state_of
 
@@ -47,12 +46,13 @@ class QueueHandler(TargetHandler):
         self._capacity = capacity
         self._drops = when_full == "drop"
         self._closed = False
-        self._start_afresh()
+        self.reset_after_fork()
         super().__init__(target=target, level=level)
-        _instances.add(self)
+        reset_in_child(self)
 
-    def _start_afresh(self) -> None:
-        self._queue: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+    def reset_after_fork(self) -> None:
+        """Start with an empty queue: what waits is the parent's to write, and its thread is not here."""
+        self._queue: SimpleQueue[logging.LogRecord | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -98,23 +98,19 @@ class QueueHandler(TargetHandler):
         return self._thread is not None
 
     def _run(self) -> None:
-        while (record := self._queue.get()) is not None:
+        while (item := self._queue.get()) is not None:
             try:
-                self.pass_on(record)
+                self._process(item)
             except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever a target does
                 self.recount("written", "failed", exc)
 
     def flush(self) -> None:
         """Wait until what was enqueued before is written, for at most ten seconds; then flush the target."""
-        deadline = time.monotonic() + _CLOSE_SECONDS
         thread = self._thread
-        while (
-            thread is not None
-            and thread.is_alive()
-            and not self._queue.empty()
-            and time.monotonic() < deadline
-        ):
-            time.sleep(_WAIT_SECONDS)
+        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+            written = threading.Event()
+            self._queue.put(written)
+            written.wait(_CLOSE_SECONDS)
         super().flush()
 
     def close(self) -> None:
@@ -130,18 +126,13 @@ class QueueHandler(TargetHandler):
     def _drain(self) -> None:
         with contextlib.suppress(Empty):
             while True:
-                record = self._queue.get_nowait()
-                if record is not None:
-                    self.pass_on(record)
+                item = self._queue.get_nowait()
+                if item is not None:
+                    self._process(item)
 
+    def _process(self, item: "logging.LogRecord | threading.Event") -> None:
+        if isinstance(item, threading.Event):
+            item.set()
+        else:
+            self.pass_on(item)
 
-_instances: "weakref.WeakSet[QueueHandler]" = weakref.WeakSet()
-
-
-def _start_afresh_after_fork() -> None:
-    for handler in list(_instances):
-        # What waits is the parent's to write, and its thread does not exist here.
-        handler._start_afresh()
-
-
-os.register_at_fork(after_in_child=_start_afresh_after_fork)
