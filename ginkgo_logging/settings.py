@@ -6,15 +6,17 @@ loads with the standard library alone; the names that it may use are in `NAMES_F
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from ginkgo_logging import options
 from ginkgo_logging.environment import is_container_environment
 from ginkgo_logging.errors import ConfigError
+from ginkgo_logging.yaml_file import line_of, parse_yaml, read_text
 
 DIRECTORY: Final = Path("~/.ginkgo")
 """Where the user's ``config.yaml``, ``logging.d/`` and ``logs/`` are; ``GINKGO_DIR`` moves it."""
@@ -65,82 +67,26 @@ class Settings:
 
     def __repr__(self) -> str:
         """Show no credential."""
-        hidden = {"loki_password", "loki_token"}
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in hidden)
+        shown = (f"{f.name}={self._shown(f.name)}" for f in fields(self))
         return f"Settings({', '.join(shown)})"
 
-
-# --- one option: where it stands, how its value is read ----------------------------------------------------
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    raise ValueError("a text")
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return "(hidden)" if value and name in SECRET_NAMES else without_userinfo(repr(value))
 
 
-def _choice(*allowed: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if isinstance(value, str) and value.strip().lower() in allowed:
-            return value.strip().lower()
-        raise ValueError("one of " + ", ".join(allowed))
-
-    return parse
+def without_userinfo(text: str) -> str:
+    """Return *text* without the user and password of any address in it."""
+    return re.sub(r"//\S*@", "//", text)
 
 
-def _level(value: object) -> str:
-    names = logging.getLevelNamesMapping()
-    if isinstance(value, str) and value.strip().upper() in names:
-        return value.strip().upper()
-    if isinstance(value, int) and not isinstance(value, bool) and value in names.values():
-        return logging.getLevelName(value)
-    raise ValueError("one of " + ", ".join(name for name in names if name not in {"FATAL", "WARN"}))
-
-
-def _switch(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "yes", "on", "1"}:
-        return True
-    if isinstance(value, str) and value.strip().lower() in {"false", "no", "off", "0"}:
-        return False
-    raise ValueError("true or false")
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [name for name in value.split(",") if name.strip()]
-    if isinstance(value, list | tuple) and all(isinstance(name, str) and name.strip() for name in value):
-        return tuple(name.strip() for name in value)
-    raise ValueError("a list of names")
-
-
-def _count(value: object) -> int:
-    if isinstance(value, int | str) and not isinstance(value, bool) and str(value).strip().isdecimal():
-        number = int(value)
-        if number >= 1:
-            return number
-    raise ValueError("a whole number from 1")
-
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _seconds(value: object) -> float:
-    text = str(value).strip().lower()
-    unit = _UNITS.get(text[-1:], 0)
-    try:
-        number = float(text[:-1]) * unit if unit else float(text)
-    except ValueError:
-        number = 0.0
-    if isinstance(value, bool) or not 0 < number < float("inf"):
-        raise ValueError("a number of seconds above 0, or one with a unit such as 90s, 15m, 24h, 7d")
-    return number
+# --- where each setting stands ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: its name in `Settings`, its key in config.yaml, its environment variable, its parser."""
+    """One setting: its name in `Settings`, its key in config.yaml, its environment variable, its parser
+    (one of `ginkgo_logging.options`)."""
 
     name: str
     key: str
@@ -149,136 +95,153 @@ class Option:
 
 
 OPTIONS: Final = (
-    Option("mode", "logging.mode", "LOGGING_MODE", _choice("auto", "container", "local")),
-    Option("format", "logging.format", "LOGGING_FORMAT", _choice("json", "plain")),
-    Option("config", "logging.config", "LOGGING_CONFIG", _text),
-    Option("console_level", "logging.level.console", "LOGGING_LEVEL_CONSOLE", _level),
-    Option("file_level", "logging.level.file", "LOGGING_LEVEL_FILE", _level),
-    Option("container_enabled", "logging.container.enabled", "LOGGING_CONTAINER_ENABLED", _switch),
+    Option("mode", "logging.mode", "LOGGING_MODE", options.choice("auto", "container", "local")),
+    Option("format", "logging.format", "LOGGING_FORMAT", options.choice("json", "plain")),
+    Option("config", "logging.config", "LOGGING_CONFIG", options.text),
+    Option("console_level", "logging.level.console", "LOGGING_LEVEL_CONSOLE", options.level),
+    Option("file_level", "logging.level.file", "LOGGING_LEVEL_FILE", options.level),
+    Option("container_enabled", "logging.container.enabled", "LOGGING_CONTAINER_ENABLED", options.switch),
     Option(
-        "container_json_output", "logging.container.json_output", "LOGGING_CONTAINER_JSON_OUTPUT", _switch
+        "container_json_output",
+        "logging.container.json_output",
+        "LOGGING_CONTAINER_JSON_OUTPUT",
+        options.switch,
     ),
-    Option("local_file_enabled", "logging.local.file_enabled", "LOGGING_LOCAL_FILE_ENABLED", _switch),
-    Option("local_file_path", "logging.local.file_path", "LOGGING_LOCAL_FILE_PATH", _text),
-    Option("mask_fields", "logging.mask_fields", "LOGGING_MASK_FIELDS", _names),
-    Option("mask_allow", "logging.mask_allow", "LOGGING_MASK_ALLOW", _names),
-    Option("mask_patterns", "logging.mask_patterns", "LOGGING_MASK_PATTERNS", _names),
-    Option("throttle_enabled", "logging.throttle.enabled", "LOGGING_THROTTLE_ENABLED", _switch),
-    Option("throttle_limit", "logging.throttle.limit", "LOGGING_THROTTLE_LIMIT", _count),
-    Option("throttle_seconds", "logging.throttle.seconds", "LOGGING_THROTTLE_SECONDS", _seconds),
-    Option("loki_url", "loki.url", "LOKI_URL", _text),
-    Option("loki_tenant", "loki.tenant", "LOKI_TENANT", _text),
-    Option("loki_username", "loki.username", "LOKI_USERNAME", _text),
-    Option("loki_password", "loki.password", "LOKI_PASSWORD", _text),
-    Option("loki_token", "loki.token", "LOKI_TOKEN", _text),
-    Option("loki_lookback", "loki.lookback", "LOKI_LOOKBACK", _seconds),
-    Option("loki_timeout", "loki.timeout", "LOKI_TIMEOUT", _seconds),
+    Option("local_file_enabled", "logging.local.file_enabled", "LOGGING_LOCAL_FILE_ENABLED", options.switch),
+    Option("local_file_path", "logging.local.file_path", "LOGGING_LOCAL_FILE_PATH", options.path),
+    Option("mask_fields", "logging.mask_fields", "LOGGING_MASK_FIELDS", options.names),
+    Option("mask_allow", "logging.mask_allow", "LOGGING_MASK_ALLOW", options.names),
+    Option("mask_patterns", "logging.mask_patterns", "LOGGING_MASK_PATTERNS", options.patterns),
+    Option("throttle_enabled", "logging.throttle.enabled", "LOGGING_THROTTLE_ENABLED", options.switch),
+    Option("throttle_limit", "logging.throttle.limit", "LOGGING_THROTTLE_LIMIT", options.count),
+    Option("throttle_seconds", "logging.throttle.seconds", "LOGGING_THROTTLE_SECONDS", options.seconds),
+    Option("loki_url", "loki.url", "LOKI_URL", options.url),
+    Option("loki_tenant", "loki.tenant", "LOKI_TENANT", options.text),
+    Option("loki_username", "loki.username", "LOKI_USERNAME", options.text),
+    Option("loki_password", "loki.password", "LOKI_PASSWORD", options.text),
+    Option("loki_token", "loki.token", "LOKI_TOKEN", options.text),
+    Option("loki_lookback", "loki.lookback", "LOKI_LOOKBACK", options.seconds),
+    Option("loki_timeout", "loki.timeout", "LOKI_TIMEOUT", options.seconds),
 )
-_SECTIONS: Final = ("logging", "loki")
-_SECRET_NAMES: Final = {"loki_password", "loki_token"}
+SECTIONS: Final = ("logging", "loki")
+"""What is ours in config.yaml; other sections belong to the host application."""
+
+SECRET_NAMES: Final = frozenset({"loki_username", "loki_password", "loki_token"})
+"""The settings whose values are shown nowhere."""
 
 
 # --- reading ----------------------------------------------------------------------------------------------
 
+_Given = tuple[Option, object, Callable[[], str]]
+"""An option, the value given for it, and a function that says where."""
+
 
 def directory() -> Path:
-    """Return the user's directory, ``~/.ginkgo`` unless ``GINKGO_DIR`` says otherwise."""
-    return Path(os.environ.get("GINKGO_DIR") or DIRECTORY).expanduser()
+    """Return the user's directory, ``~/.ginkgo`` unless ``GINKGO_DIR`` says otherwise.
+
+    Raises `ConfigError` where neither a home nor ``GINKGO_DIR`` is known.
+    """
+    try:
+        return Path(os.environ.get("GINKGO_DIR") or DIRECTORY).expanduser()
+    except RuntimeError as exc:
+        # As in a container that runs under a number without an account.
+        raise ConfigError(f"{DIRECTORY}: {exc}; set HOME or GINKGO_DIR") from None
 
 
 def load(**arguments: object) -> Settings:
     """Read config.yaml and the environment; *arguments*, where not None, win over both.
 
-    Raises `ConfigError` naming file (or variable, or argument), key, value and what is allowed.
+    Raises `ConfigError` naming file and line (or variable, or argument), key, value and what is allowed.
     """
-    path = directory() / "config.yaml"
-    chosen = _parse(_read_yaml(path), f"{path}: ")
-    chosen |= _parse_flat(
-        {o: os.environ[o.variable] for o in OPTIONS if os.environ.get(o.variable)}, "variable"
-    )
+    settings, faults = examine(**arguments)
+    if faults:
+        raise faults[0]
+    return settings
+
+
+def examine(**arguments: object) -> tuple[Settings, list[ConfigError]]:
+    """Read the same as `load`; return all that is valid, with defaults for the rest, and what is wrong."""
+    faults: list[ConfigError] = []
+    chosen: dict[str, Any] = {}
+    for option, value, where in [
+        *_given_in_file(faults),
+        *_given_in_environment(),
+        *_given_as_arguments(arguments, faults),
+    ]:
+        try:
+            chosen[option.name] = option.parse(value)
+        except ValueError as exc:
+            shown = "(hidden)" if option.name in SECRET_NAMES else f"{without_userinfo(repr(value)):.80}"
+            faults.append(ConfigError(f"{where()}: {shown} is not allowed; it must be {exc}"))
+    return replace(Settings(), **chosen), faults
+
+
+def _given_in_environment() -> Iterator[_Given]:
+    for option in OPTIONS:
+        if value := os.environ.get(option.variable):
+            yield option, value, partial(str, option.variable)
+
+
+def _given_as_arguments(arguments: Mapping[str, object], faults: list[ConfigError]) -> Iterator[_Given]:
     by_name = {option.name: option for option in OPTIONS}
-    given = {name: value for name, value in arguments.items() if value is not None}
-    for name in given.keys() - by_name.keys():
-        raise ConfigError(f"setup() has no setting {name!r}; allowed: {', '.join(by_name)}")
-    chosen |= _parse_flat({by_name[name]: value for name, value in given.items()}, "argument")
-    return replace(Settings(), **chosen)
+    for name, value in arguments.items():
+        if name not in by_name:
+            faults.append(ConfigError(f"setup() has no setting {name!r}; allowed: {', '.join(by_name)}"))
+        elif value is not None:
+            shown = "file_path" if name == "local_file_path" else name
+            yield by_name[name], value, partial(str, f"setup({shown}=)")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _given_in_file(faults: list[ConfigError]) -> Iterator[_Given]:
+    """Yield what our sections of config.yaml say; other sections belong to the host application."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, RuntimeError) as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc}") from exc
-    return _as_mapping(parse_yaml(text, str(path)), str(path))
-
-
-def parse_yaml(text: str, name: str) -> Any:
-    """Return the document in *text*; a `ConfigError` gives *name* and the line of the fault."""
+        path = directory() / "config.yaml"
+    except ConfigError:
+        return
     try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, the faster of the two
-    except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-        raise ConfigError(f"{name}:{line}: not valid YAML: {exc.problem}") from exc
-    except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise ConfigError(f"{name}: not valid YAML: {exc}") from exc
+        text = read_text(path) or ""
+        document = parse_yaml(text, str(path))
+    except ConfigError as exc:
+        faults.append(exc)
+        return
 
+    def place(keys: tuple[str, ...]) -> str:
+        line = line_of(text, *keys)
+        return f"{path}:{line}: {'.'.join(keys)}" if line else f"{path}: {'.'.join(keys) or 'the document'}"
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    def wrong(keys: tuple[str, ...], problem: str) -> None:
+        faults.append(ConfigError(place(keys) + problem))
 
-
-def _as_mapping(value: object, where: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise ConfigError(f"{where}: must be a mapping of keys to values, got {type(value).__name__}")
-
-
-def _parse(document: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Read our sections of config.yaml; other sections belong to the host application."""
-    flat: dict[str, object] = {}
-    for section in _SECTIONS:
-        _flatten(_as_mapping(document.get(section), prefix + section), section, flat, prefix)
     by_key = {option.key: option for option in OPTIONS}
-    for key in flat.keys() - by_key.keys():
-        siblings = sorted(k for k in by_key if k.rpartition(".")[0] == key.rpartition(".")[0]) or sorted(
-            by_key
-        )
-        raise ConfigError(f"{prefix}{key}: unknown key; allowed here: {', '.join(siblings)}")
-    return {
-        by_key[key].name: _parsed(by_key[key], value, prefix + key)
-        for key, value in flat.items()
-        if value is not None
-    }
+    for keys, value in _flatten({} if document is None else document, (), by_key, wrong):
+        yield by_key[".".join(keys)], value, partial(place, keys)
 
 
-def _flatten(section: Mapping[str, Any], prefix: str, flat: dict[str, object], where: str) -> None:
-    groups = {option.key.rpartition(".")[0] for option in OPTIONS}
-    for name, value in section.items():
-        key = f"{prefix}.{name}"
-        if key in groups:
-            _flatten(_as_mapping(value, where + key), key, flat, where)
-        else:
-            flat[key] = value
+_Wrong = Callable[[tuple[str, ...], str], None]
 
 
-def _parse_flat(given: Mapping[Option, object], kind: str) -> dict[str, Any]:
-    return {
-        option.name: _parsed(
-            option, value, option.variable if kind == "variable" else f"setup({option.name}=)"
-        )
-        for option, value in given.items()
-    }
-
-
-def _parsed(option: Option, value: object, where: str) -> Any:
-    try:
-        return option.parse(value)
-    except ValueError as exc:
-        shown = "(hidden)" if option.name in _SECRET_NAMES else repr(value)
-        raise ConfigError(f"{where}: {shown} is not allowed; it must be {exc}") from None
+def _flatten(
+    value: object, keys: tuple[str, ...], known: Collection[str], wrong: _Wrong
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield (keys, value) of each setting in or below *value*; report what is no setting to *wrong*."""
+    prefix = "".join(f"{key}." for key in keys)
+    here = dict.fromkeys(
+        key.removeprefix(prefix).partition(".")[0] for key in known if key.startswith(prefix)
+    )
+    allowed = ", ".join(here)
+    if not isinstance(value, Mapping):
+        wrong(keys, f" must be a mapping with the keys {allowed}; it is of type {type(value).__name__}")
+        return
+    for name, inner in value.items():
+        path = (*keys, str(name))
+        if name not in here:
+            if keys:
+                wrong(path, f": unknown key; allowed here: {allowed}")
+        elif inner is not None:
+            if ".".join(path) in known:
+                yield path, inner
+            else:
+                yield from _flatten(inner, path, known, wrong)
 
 
 # --- the settings in force, and what a YAML file may take from them ----------------------------------------
@@ -289,6 +252,11 @@ _active: Settings | None = None
 def active() -> Settings:
     """Return the settings in force; read them if nothing has yet. Raises `ConfigError`."""
     return _active if _active is not None else activate(load())
+
+
+def in_force() -> Settings | None:
+    """Return the settings in force; None, without reading anything, if there are none yet."""
+    return _active
 
 
 def activate(settings: Settings | None) -> Settings:
@@ -309,7 +277,8 @@ NAMES_FOR_YAML: Final[Mapping[str, Callable[[Settings], Any]]] = {
     "console_level": lambda s: s.console_level,
     "file_level": lambda s: s.file_level,
     "root_level": _root_level,
-    "log_file": lambda s: str(s.log_file),
+    # A switched-off file still has its handler; a home that is missing must not be missed then.
+    "log_file": lambda s: str(s.log_file) if s.local_file_enabled else os.devnull,
     "local_handlers": lambda s: ["console", "file"] if s.local_file_enabled else ["console"],
     "file_format": lambda s: s.format,
     "container_format": lambda s: "json" if s.container_json_output else "plain",
