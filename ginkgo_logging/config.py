@@ -1,38 +1,50 @@
-"""Find a dictConfig file, apply it, and take it back: `setup` and `shutdown`."""
+"""Apply dictConfig files and take them back: `setup` and `shutdown`."""
 
+import contextlib
 import logging
 import logging.config
 import os
-import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
+import re
+import warnings
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ginkgo_logging import settings, uncaught
+from ginkgo_logging import record_factory, settings, uncaught
+from ginkgo_logging.config_files import (
+    ENVIRONMENTS,
+    ConfigFile,
+    find,
+    find_candidates,
+    read,
+    refuse_if_others_may_write,
+    shipped,
+)
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.throttle import flush_all
+from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.importing import forget, when_imported
-from ginkgo_logging.settings import Settings, parse_yaml
+from ginkgo_logging.settings import Settings
+from ginkgo_logging.transaction import detach, transaction
+from ginkgo_logging.yaml_file import line_of
 
-ENVIRONMENTS = ("local", "container", "test")
-"""The names of the shipped files."""
+__all__ = [
+    "ENVIRONMENTS",
+    "ConfigFile",
+    "apply",
+    "find",
+    "find_candidates",
+    "read",
+    "refuse_if_others_may_write",
+    "setup",
+    "setup_or_defaults",
+    "shipped",
+    "shutdown",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
-    """One dictConfig file: where it is, and what it says."""
-
-    name: str
-    text: str
-    document: Mapping[str, Any]
-
-    @property
-    def incremental(self) -> bool:
-        """Whether it only changes levels of what another file set up."""
-        return self.document.get("incremental") is True
+_installed: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
+_captures_warnings = False
 
 
 def setup(
@@ -56,8 +68,8 @@ def setup(
     ``./logging.d/``, then *config*. Warnings, uncaught exceptions (all of `uncaught.HOOKS`, or those named)
     and structlog join the pipe unless switched off. May be called again; then the new configuration holds.
 
-    Raises `ConfigError` for anything wrong, and leaves the configuration as it was where it can tell in time.
-    Call it in the main thread, before the others start.
+    Raises `ConfigError` for anything wrong; the configuration there was then goes on as if nothing had been.
+    Handlers that the new configuration takes off their loggers are closed. Thread-safe.
     """
     hooks = _hooks(uncaught_exceptions)
     chosen = settings.load(
@@ -65,35 +77,72 @@ def setup(
         format=format,
         console_level=console_level,
         file_level=file_level,
-        local_file_path=None if file_path is None else os.fspath(file_path),
+        local_file_path=str(file_path) if isinstance(file_path, os.PathLike) else file_path,
         mask_fields=mask_fields,
     )
-    files = [_from_mapping(config)] if isinstance(config, Mapping) else find(chosen, config)
-    apply(files, chosen)
-    logging.captureWarnings(capture_warnings)
+    apply(find(chosen, config), chosen)
+    _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
+
+
+def setup_or_defaults() -> list[Exception]:
+    """Do what `setup` does, and never fail: return what is wrong, having put defaults in its place.
+
+    What is valid of the settings stays in force, `mask_fields` above all.
+    """
+    try:
+        setup()
+    except Exception as exc:  # noqa: BLE001 - called from the program's first log call
+        chosen, faults = settings.examine()
+        without_file = replace(chosen, local_file_enabled=False)
+        for attempt in (chosen, without_file, Settings(local_file_enabled=False)):
+            with contextlib.suppress(Exception):
+                apply([shipped(attempt.environment)], attempt)
+                _join(uncaught.HOOKS, capture_warnings=True, structlog=True)
+                break
+        return [*faults] or [exc]
+    return []
+
+
+def _join(hooks: tuple[str, ...], *, capture_warnings: bool, structlog: bool) -> None:
+    record_factory.install()
+    _capture_warnings(wanted=capture_warnings)
     uncaught.install(hooks)
     if structlog:
         when_imported("structlog", _configure_structlog)
+    else:
+        forget("structlog")
 
 
 def shutdown() -> None:
-    """Write out what is held back, close the root logger's handlers, and undo what else `setup` changed.
+    """Write out what is held back, close the handlers that `setup` made, and take its hooks back.
 
-    Safe to call twice, and without `setup`. Lines logged afterwards go where Python sends them by default.
+    Closes our handlers on the root logger too where plain dictConfig made them. Safe to call twice, and without
+    `setup`. Levels stay; lines logged afterwards go where Python sends them by default.
     """
     flush_all()
+    record_factory.uninstall()
     uncaught.uninstall()
-    logging.captureWarnings(False)
+    _capture_warnings(wanted=False)
     forget("structlog")
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        if type(handler).__module__.startswith("ginkgo_logging."):
-            root.removeHandler(handler)
-            handler.close()
+    ours = [one for one in logging.getLogger().handlers if type(one).__module__.startswith("ginkgo_logging.")]
+    detach(weakref.WeakSet([*ours, *_installed]))
+    _installed.clear()
     settings.activate(None)
 
 
-def _hooks(chosen: tuple[str, ...] | list[str] | bool) -> tuple[str, ...]:
+def _capture_warnings(*, wanted: bool) -> None:
+    """Send warnings to the logger ``py.warnings``, or take that back if it was done here."""
+    global _captures_warnings
+    if wanted:
+        before = warnings.showwarning
+        logging.captureWarnings(capture=True)
+        _captures_warnings |= warnings.showwarning is not before
+    elif _captures_warnings:
+        logging.captureWarnings(capture=False)
+        _captures_warnings = False
+
+
+def _hooks(chosen: tuple[str, ...] | list[str] | bool) -> tuple[str, ...]:  # noqa: FBT001 - see setup
     if isinstance(chosen, bool):
         return uncaught.HOOKS if chosen else ()
     for name in chosen:
@@ -111,127 +160,28 @@ def _configure_structlog() -> None:
     configure()
 
 
-# --- finding ----------------------------------------------------------------------------------------------
-
-
-def find(chosen: Settings, config: str | os.PathLike[str] | None = None) -> list[ConfigFile]:
-    """Return the files to apply in order: one complete file, then the incremental ones on top of it.
-
-    *config* (or ``LOGGING_CONFIG``) that is the name of an environment only chooses among the files of that
-    name. Raises `ConfigError` for a file that is missing, unreadable, not a mapping, or that others may
-    change: to load a dictConfig file is to run code.
-    """
-    wanted = os.fspath(config) if config is not None else chosen.config
-    named = wanted is not None and _is_environment(wanted)
-    environment = wanted if named and wanted is not None else chosen.environment
-    candidates = [] if wanted is None or named else [Path(wanted).expanduser()]
-    if not candidates or not candidates[0].is_file():
-        _require(candidates)
-    on_top: list[ConfigFile] = []
-    for path in [*candidates, *_user_files(environment)]:
-        file = read(path)
-        on_top.insert(0, file)
-        if not file.incremental:
-            return on_top
-    return [shipped(environment), *on_top]
-
-
-def _is_environment(name: str) -> bool:
-    return name in ENVIRONMENTS or next(_user_files(name), None) is not None
-
-
-def _require(candidates: list[Path]) -> None:
-    for path in candidates:
-        names = ", ".join(ENVIRONMENTS)
-        raise ConfigError(f"{path}: no such dictConfig file, and no environment of that name ({names})")
-
-
-def _user_files(environment: str) -> Iterator[Path]:
-    """Yield the user's files for *environment*, the strongest first."""
-    if os.sep in environment or environment.endswith((".yaml", ".yml")):
-        return
-    for folder in (Path("logging.d"), settings.directory() / "logging.d"):
-        path = folder / f"{environment}.yaml"
-        if path.is_file():
-            yield path
-
-
-def shipped(environment: str) -> ConfigFile:
-    """Return the file that comes with the package, from a wheel, a checkout or an archive of the source."""
-    package = resources.files("ginkgo_logging")
-    for folder in (package / "logging_d", _beside(package)):
-        file = folder / f"{environment}.yaml"
-        if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            return _parsed(str(file), text)
-    raise ConfigError(
-        f"no dictConfig file for environment {environment!r}; shipped: {', '.join(ENVIRONMENTS)}"
-    )
-
-
-def _beside(package: Traversable) -> Traversable:
-    # In a checkout, and in a zip of one, logging.d/ lies beside the package and is the only copy.
-    parent: Traversable = package.parent  # type: ignore[attr-defined] # Path and zipfile.Path both have it
-    return parent / "logging.d"
-
-
-def read(path: Path) -> ConfigFile:
-    """Return the file at *path* after making sure that only its owner, or root, could have written it."""
-    try:
-        _refuse_if_others_may_write(path)
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc}") from exc
-    return _parsed(str(path), text)
-
-
-def _parsed(name: str, text: str) -> ConfigFile:
-    document = parse_yaml(text, name)
-    if not isinstance(document, dict):
-        raise ConfigError(f"{name}: must be a dictConfig mapping with a key 'version', got {document!r:.40}")
-    return ConfigFile(name, text, document)
-
-
-def _from_mapping(config: Mapping[str, Any]) -> ConfigFile:
-    return ConfigFile("the mapping given to setup()", "", config)
-
-
-def _refuse_if_others_may_write(path: Path) -> None:
-    """Refuse a file, or one in a directory, that another user could have put there (as sshd does for keys)."""
-    real = path.resolve(strict=True)
-    own = {0, os.geteuid()}
-    for place in (real, *real.parents):
-        info = place.stat()
-        near = place in (real, real.parent)
-        if near and info.st_uid not in own:
-            raise ConfigError(f"{path}: refused: {place} belongs to another user (uid {info.st_uid})")
-        if stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX:
-            continue  # as in /tmp, nobody can replace what is not theirs
-        shared = stat.S_IWOTH
-        if near and info.st_gid != info.st_uid:  # a group of the user's own has the user's number
-            shared |= stat.S_IWGRP
-        if info.st_mode & shared:
-            mode = stat.filemode(info.st_mode)
-            raise ConfigError(
-                f"{path}: refused: others may write to {place} ({mode}); try chmod go-w {place}"
-            )
-
-
 # --- applying ---------------------------------------------------------------------------------------------
 
 
-def apply(files: list[ConfigFile], chosen: Settings) -> None:
-    """Put *chosen* in force and apply *files* in order; on a fault the settings before are back in force."""
-    before = settings._active
+def apply(files: list[ConfigFile], chosen: Settings, *, open_files: bool = True) -> None:
+    """Put *chosen* in force and apply *files* in order; on a fault everything is as it was before.
+
+    With *open_files* a log file that cannot be written to is found now, not by the first line.
+    """
+    before = settings.in_force()
     flush_all()
-    settings.activate(chosen)
     try:
-        for file in files:
-            _apply(file)
-        _open_files()
+        with transaction() as made:
+            settings.activate(chosen)
+            for file in files:
+                _apply(file)
+            if open_files:
+                _open_files()
     except BaseException:
         settings.activate(before)
         raise
+    _installed.clear()
+    _installed.update(made)
 
 
 def _apply(file: ConfigFile) -> None:
@@ -241,10 +191,17 @@ def _apply(file: ConfigFile) -> None:
         document.setdefault("disable_existing_loggers", False)
     try:
         logging.config.dictConfig(document)
-    except ConfigError as exc:
-        raise ConfigError(f"{file.name}: {exc}") from exc
     except Exception as exc:
-        raise ConfigError(f"{file.name}: {_reason(exc)}") from exc
+        reason = _reason(exc)
+        raise ConfigError(f"{_place(file, reason)}: {reason}") from exc
+
+
+def _place(file: ConfigFile, reason: str) -> str:
+    """Return the name of *file*, with the line of what dictConfig complains about."""
+    match = re.match(r"Unable to configure (?:(\w+) '([^']*)'|root logger)", reason)
+    keys = (f"{match[1]}s", match[2]) if match and match[1] else ("root",)
+    line = line_of(file.text, *keys) if match else None
+    return f"{file.name}:{line}" if line else file.name
 
 
 def _reason(exc: BaseException) -> str:
@@ -255,10 +212,10 @@ def _reason(exc: BaseException) -> str:
 
 
 def _open_files() -> None:
-    for handler in logging.getLogger().handlers:
-        opener = getattr(handler, "open", None)
-        if callable(opener):
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    for handler in [one for logger in loggers for one in getattr(logger, "handlers", ())]:
+        if isinstance(handler, RotatingFileHandler):
             try:
-                opener()
+                handler.open()
             except OSError as exc:
                 raise ConfigError(f"handler {handler.name!r}: cannot write: {exc}") from exc

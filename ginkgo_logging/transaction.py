@@ -1,0 +1,100 @@
+"""Replace the process's logging configuration wholly or not at all.
+
+`logging.config.dictConfig` closes every handler of the process first and finds faults afterwards. Here it
+finds nothing to close: what is to go is closed once the new configuration stands, and comes back if it does
+not. Handlers that stay on a logger, because the new configuration does not name it, stay open.
+"""
+
+import contextlib
+import logging
+import weakref
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+# dictConfig's own registers: the names that an incremental document may use, and what to close at exit.
+_names: Any = logging._handlers  # type: ignore[attr-defined]
+_references: Any = logging._handlerList  # type: ignore[attr-defined]
+_lock: Any = logging._lock  # type: ignore[attr-defined]
+
+
+class _State(NamedTuple):
+    """What dictConfig may change of a logger; the defaults are those of a new one."""
+
+    handlers: tuple[logging.Handler, ...] = ()
+    filters: tuple[Any, ...] = ()
+    level: int = logging.NOTSET
+    propagate: bool = True
+    disabled: bool = False
+
+
+@contextlib.contextmanager
+def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
+    """Let the block call dictConfig; if it raises, everything is as it was before.
+
+    Yields the set of the handlers that the block has made, which is filled when the block ends. Other threads
+    may log meanwhile; those that configure logging wait.
+    """
+    with _lock:
+        states = {logger: _state_of(logger) for logger in _loggers()}
+        names, references = dict(_names), list(_references)
+        old = [handler for reference in references if (handler := reference()) is not None]
+        made: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
+        _references.clear()
+        try:
+            yield made
+        except BaseException:
+            new = _alive()
+            for logger in _loggers():
+                _restore(logger, states.get(logger, _State()))
+            _close(new)
+            _names.clear()
+            _names.update(names)
+            _references[:] = references
+            raise
+        made.update(_alive())
+        attached = {handler for logger in _loggers() for handler in logger.handlers}
+        _references[:0] = [reference for reference in references if reference() in attached]
+        kept = {name: handler for name, handler in names.items() if handler in attached}
+        kept.update(_names)
+        _close([handler for handler in old if handler not in attached])
+        # A handler that closes takes its name out of the register, even where another bears it by now.
+        _names.update(kept)
+
+
+def detach(handlers: "weakref.WeakSet[logging.Handler]") -> None:
+    """Take *handlers* off all loggers and close them."""
+    with _lock:
+        for logger in _loggers():
+            for handler in [one for one in logger.handlers if one in handlers]:
+                logger.removeHandler(handler)
+        _close(list(handlers))
+
+
+def _loggers() -> list[logging.Logger]:
+    named = list(logging.Logger.manager.loggerDict.values())
+    return [logging.getLogger(), *(one for one in named if isinstance(one, logging.Logger))]
+
+
+def _state_of(logger: logging.Logger) -> _State:
+    return _State(
+        tuple(logger.handlers), tuple(logger.filters), logger.level, logger.propagate, logger.disabled
+    )
+
+
+def _restore(logger: logging.Logger, state: _State) -> None:
+    logger.handlers[:], logger.filters[:] = state.handlers, state.filters
+    logger.propagate, logger.disabled = state.propagate, state.disabled
+    logger.setLevel(state.level)
+
+
+def _alive() -> list[logging.Handler]:
+    return [handler for reference in _references if (handler := reference()) is not None]
+
+
+def _close(handlers: list[logging.Handler]) -> None:
+    for handler in reversed(handlers):
+        # What one handler cannot write any more must not keep the others open.
+        with contextlib.suppress(Exception):
+            handler.flush()
+        with contextlib.suppress(Exception):
+            handler.close()
