@@ -1,20 +1,18 @@
 """GLOG: the platform's familiar calls, a thin adapter over one standard logger."""
 
-import contextlib
 import logging
-import sys
+import os
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 from ginkgo_logging import context, settings
-from ginkgo_logging.config import setup
+from ginkgo_logging.config import setup_or_defaults
 from ginkgo_logging.errors import ConfigError
-from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.filters.throttle import throttles
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import ConsoleHandler, RotatingFileHandler
+from ginkgo_logging.logger_handlers import HANDLER_TYPES, SharedFilters, handlers_of, is_of_type, writes_to
 from ginkgo_logging.records import ATTRIBUTES, rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
@@ -26,10 +24,9 @@ _ALIASES = {
     if name != "EXCEPTION"
 } | {"warn": "warning", "WARN": "warning"}
 
-HANDLER_TYPES = ("all", "console", "file", "error")
-"""What `GinkgoLogger.set_level` can address."""
-
 _configuring = threading.RLock()
+os.register_at_fork(after_in_child=_configuring._at_fork_reinit)  # type: ignore[attr-defined] # as in logging
+_own_logger = logging.getLogger("ginkgo_logging")
 
 
 class GinkgoLogger:
@@ -39,9 +36,9 @@ class GinkgoLogger:
     line's source is the caller's. The first use configures logging from the settings if nobody has, and does
     not fail: with broken settings it logs with the defaults and says once, as a warning, what was wrong.
 
-    *file_names* adds a file of its own per name (a relative one lies in ``~/.ginkgo/logs/``); *console_log*
-    adds a console where no handler on the way up to the root writes to one. Thread-safe; what is bound
-    concerns the running thread or task only.
+    With the first use, *file_names* adds a file of its own per name (a relative one lies in
+    ``~/.ginkgo/logs/``), and *console_log* a console; neither where a handler on the way up to the root writes
+    there already. Thread-safe; what is bound concerns the running thread or task only.
     """
 
     def __init__(
@@ -53,20 +50,18 @@ class GinkgoLogger:
         self._logger = logging.getLogger(logger_name)
         if type(self._logger).makeRecord is logging.Logger.makeRecord:
             # `extra` may hold names that a record has already: logging's documented hook can rename them.
-            self._logger.makeRecord = _make_record  # type: ignore[method-assign, assignment]
+            self._logger.makeRecord = _make_record  # type: ignore[method-assign]
         self._files: dict[str, RotatingFileHandler] = {}
-        for name in [file_names] if isinstance(file_names, str) else file_names or ():
-            self.add_file_handler(name)
-        if console_log and not any(_is_of_type("console", handler) for handler in self._handlers()):
-            self._add(ConsoleHandler(), "console")
+        self._arguments = (file_names, console_log)
+        self._in_use = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._logger.name,)
+        return type(self), (self._logger.name, *self._arguments)
 
     @property
     def logger(self) -> logging.Logger:
-        """The standard logger below."""
-        return self._logger
+        """The standard logger below, configured."""
+        return self._first_use()
 
     # --- logging: these methods serve until the first use, see _first_use ---------------------------------
 
@@ -99,15 +94,34 @@ class GinkgoLogger:
 
     def log(self, level: int | str, msg: object, *args: object, **kwargs: Any) -> None:
         """Log at *level*, a number or a name; a level that does not exist counts as INFO."""
-        number = level if isinstance(level, int) else _level_number(level, logging.INFO)
+        number = _level_number(level, logging.INFO)
         self._first_use().log(number, msg, *args, **_from_caller(kwargs))
 
     def _first_use(self) -> logging.Logger:
         """Configure logging if nobody has, and put the logger's own methods in place of ours."""
-        _configure_once(self._logger)
+        if not self._in_use:
+            with _configuring:
+                self._begin()
+        return self._logger
+
+    def _begin(self) -> None:
+        if self._in_use:
+            return
+        # A program that configured logging, with `setup`, dictConfig or otherwise, is left as it is.
+        if next(handlers_of(self._logger), None) is None:
+            for fault in setup_or_defaults():
+                _own_logger.warning("logging runs with its defaults: %s", fault)
+        file_names, console_log = self._arguments
+        for name in [file_names] if isinstance(file_names, str) else file_names or ():
+            try:
+                self._add_file(name, logging.DEBUG)
+            except (OSError, ValueError, ConfigError) as exc:
+                _own_logger.warning("no log file %r: %s", name, exc)
+        if console_log and not any(is_of_type("console", handler) for handler in handlers_of(self._logger)):
+            self._add(ConsoleHandler(level=_console_level()), "console")
         for name, method in _ALIASES.items():
             setattr(self, name, getattr(self._logger, method))
-        return self._logger
+        self._in_use = True
 
     # --- trace, category, business context ---------------------------------------------------------------
 
@@ -132,15 +146,15 @@ class GinkgoLogger:
     def set_level(self, level: int | str, handler_type: str = "all") -> None:
         """Set the level of this process's handlers of *handler_type*, and of this logger so that they get it.
 
-        ``console`` means handlers on a terminal or standard stream, ``file`` those that write files,
-        ``error`` those whose name begins with "error". Raises ValueError for an unknown level or type.
+        ``all``, ``console``, ``file`` or ``error`` (see `is_of_type`). Raises ValueError for another type or an
+        unknown level.
         """
         number = _level_number(level)
         if handler_type not in HANDLER_TYPES:
             raise ValueError(f"handler_type must be one of {', '.join(HANDLER_TYPES)}, got {handler_type!r}")
-        _configure_once(self._logger)
-        for handler in self._handlers():
-            if _is_of_type(handler_type, handler):
+        self._first_use()
+        for handler in handlers_of(self._logger):
+            if is_of_type(handler_type, handler):
                 handler.setLevel(number)
         if handler_type == "all" or self._logger.getEffectiveLevel() > number:
             self._logger.setLevel(number)
@@ -155,7 +169,10 @@ class GinkgoLogger:
 
     def get_current_levels(self) -> dict[str, Any]:
         """Return ``{"logger": name of its level, "handlers": {handler: name of its level}}``."""
-        handlers = {h.name or type(h).__name__: logging.getLevelName(h.level) for h in self._handlers()}
+        self._first_use()
+        handlers = {
+            h.name or type(h).__name__: logging.getLevelName(h.level) for h in handlers_of(self._logger)
+        }
         return {"logger": logging.getLevelName(self._logger.getEffectiveLevel()), "handlers": handlers}
 
     # --- error statistics --------------------------------------------------------------------------------
@@ -184,15 +201,23 @@ class GinkgoLogger:
     def add_file_handler(self, name: str, level: int | str = logging.DEBUG) -> None:
         """Write this logger's lines to the file *name* too, as JSON; again with a *name* it has, set *level*.
 
-        A relative name lies in ``~/.ginkgo/logs/``. Raises OSError if the file cannot be written.
+        A relative name lies in ``~/.ginkgo/logs/``. A file that another handler of this logger writes is left to
+        that one. Raises OSError if the file cannot be written.
         """
         number = _level_number(level)
-        if name not in self._files:
-            filename = Settings(local_file_path=name).log_file
-            self._files[name] = handler = RotatingFileHandler(filename=filename)
+        self._first_use()
+        self._add_file(name, number)
+
+    def _add_file(self, name: str, level: int) -> None:
+        handler = self._files.get(name)
+        if handler is None or handler not in self._logger.handlers:  # dictConfig may have taken it away
+            path = str(Settings(local_file_path=name).log_file)
+            if any(writes_to(other, path) for other in handlers_of(self._logger)):
+                return
+            self._files[name] = handler = RotatingFileHandler(filename=path)
             handler.setFormatter(JsonFormatter())
             self._add(handler, name)
-        self._files[name].setLevel(number)
+        handler.setLevel(level)
 
     def remove_file_handler(self, name: str) -> None:
         """Stop writing to the file *name*; one that was not added is ignored."""
@@ -209,18 +234,8 @@ class GinkgoLogger:
 
     def _add(self, handler: logging.Handler, name: str) -> None:
         handler.name = name
-        # The filters of the handlers at work, so that a record is masked and counted once.
-        shared = next((h.filters for h in self._handlers() if _has_context(h)), None)
-        for one in shared or _standard_filters():
-            handler.addFilter(one)
+        handler.addFilter(SharedFilters(self._logger))
         self._logger.addHandler(handler)
-
-    def _handlers(self) -> Iterator[logging.Handler]:
-        """Yield the handlers that a record of this logger meets."""
-        logger: logging.Logger | None = self._logger
-        while logger is not None:
-            yield from logger.handlers
-            logger = logger.parent if logger.propagate else None
 
 
 def _from_caller(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -248,48 +263,8 @@ def _make_record(
     return record
 
 
-def _configure_once(logger: logging.Logger) -> None:
-    """Configure logging from the settings unless somebody has: with `setup`, dictConfig or otherwise."""
-    if logger.handlers or logging.getLogger().handlers:
-        return
-    with _configuring:
-        if logging.getLogger().handlers:
-            return
-        try:
-            setup()
-        except ConfigError as exc:
-            _configure_with_defaults(exc)
-
-
-def _configure_with_defaults(fault: ConfigError) -> None:
-    from ginkgo_logging.config import apply, shipped
-
-    for chosen in (Settings(), Settings(local_file_enabled=False)):
-        with contextlib.suppress(ConfigError):
-            apply([shipped(chosen.environment)], chosen)
-            break
-    logging.getLogger("ginkgo_logging").warning("logging runs with its defaults: %s", fault)
-
-
-def _standard_filters() -> list[logging.Filter]:
-    fields = settings.active().mask_fields
-    return [ContextFilter(), ThrottleFilter(), MaskingFilter(fields=fields)]
-
-
-def _has_context(handler: logging.Handler) -> bool:
-    return any(isinstance(one, ContextFilter) for one in handler.filters)
-
-
-def _is_of_type(handler_type: str, handler: logging.Handler) -> bool:
-    if handler_type == "all":
-        return True
-    if handler_type == "error":
-        return (handler.name or "").startswith("error")
-    if handler_type == "file":
-        return isinstance(handler, RotatingFileHandler | logging.FileHandler)
-    stream = getattr(handler, "stream", None)
-    standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
-    return isinstance(handler, ConsoleHandler) or (stream is not None and stream in standard)
+def _console_level() -> str:
+    return (settings.in_force() or settings.examine()[0]).console_level
 
 
 def _level_number(level: int | str, default: int | None = None) -> int:

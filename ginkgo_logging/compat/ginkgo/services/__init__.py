@@ -1,5 +1,5 @@
 """The platform's services, of which this package provides logging."""
 
-from ginkgo_logging.compat import services as logging
+from . import logging
 
 __all__ = ["logging"]

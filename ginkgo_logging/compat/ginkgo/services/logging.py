@@ -1,0 +1,1 @@
+"""The logging service: how the platform's code reaches what was logged."""

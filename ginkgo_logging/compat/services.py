@@ -1,1 +1,0 @@
-"""`ginkgo.services.logging`: how the platform's code reaches the log service."""
