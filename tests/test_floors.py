@@ -1,0 +1,174 @@
+"""A module imports only from lower floors, so that dependency order is reading order and no cycle can arise."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = "ginkgo_logging"
+DIRECTORY = Path(__file__).parents[1] / PACKAGE
+
+# Floor by floor, and on each floor from left to right: a module (or package) imports from what stands before it.
+FLOORS = (
+    # 0: know nothing of each other's business
+    "fields errors masking throttling sampling environment importing accounting forking",
+    "json_line options record_factory transaction records yaml_file",
+    # 1: what is bound, what was chosen
+    "context settings",
+    # 2: what a dictConfig file names, and what else feeds the pipe
+    "filters formatters handlers integrations uncaught",
+    # 3: one configuration for the process
+    "config_files config",
+    # 4: the familiar calls
+    "logger_handlers glog",
+    # 5: what people and programs call
+    "compat checking cli __init__ __main__",
+)
+RANK = {name: rank for rank, name in enumerate(" ".join(FLOORS).split())}
+
+NOT_AT_THE_TOP = {
+    (
+        "config",
+        "ginkgo_logging.integrations.structlog",
+    ): "a program that does not use structlog does not import it",
+    ("filters.processor", "structlog"): "slow to import, and few dictConfig files name this filter",
+    ("handlers.console", "rich"): "slow to import, and needed on a terminal only",
+    ("cli.demo", "sqlalchemy"): "an extra of its own; the demo does without",
+    ("cli.demo", "urllib3"): "an extra of its own; the demo does without",
+    ("cli.demo", "structlog"): "imported as a program would that is already configured",
+}
+
+MAY_QUERY = {"query", "cli", "compat"}
+
+
+class Import(NamedTuple):
+    """One import: in which module, of what, and whether it stands at the top of the file."""
+
+    by: str
+    of: str
+    at_top: bool
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the package by its name below the package."""
+    found = {}
+    for path in sorted(DIRECTORY.rglob("*.py")):
+        name = ".".join(path.relative_to(DIRECTORY).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports() -> list[Import]:
+    """Return every import in the package that happens at run time."""
+    known = modules()
+    return [
+        Import(name, of, at_top)
+        for name, path in known.items()
+        for of, at_top in imports_of(ast.parse(path.read_text(encoding="utf-8")), name, path, known)
+    ]
+
+
+def imports_of(tree: ast.Module, name: str, path: Path, known: dict[str, Path]) -> Iterator[tuple[str, bool]]:
+    only_for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in only_for_types:
+            continue
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(node, name, path)
+            # `from package import module` imports the module.
+            targets = [
+                f"{base}.{alias.name}" if below(f"{base}.{alias.name}") in known else base
+                for alias in node.names
+            ]
+        else:
+            continue
+        for target in targets:
+            yield target, node in tree.body
+
+
+def absolute(node: ast.ImportFrom, name: str, path: Path) -> str:
+    """Return the full name of the module that a relative import names."""
+    if not node.level:
+        return node.module or ""
+    parts = [PACKAGE, *name.split(".")]
+    above = parts[: len(parts) - node.level + (path.name == "__init__.py")]
+    return ".".join([*above, *filter(None, [node.module])])
+
+
+def below(name: str) -> str | None:
+    """Return *name* without the package in front; None for a module of somebody else's."""
+    if name == PACKAGE:
+        return "__init__"
+    return name.removeprefix(f"{PACKAGE}.") if name.startswith(f"{PACKAGE}.") else None
+
+
+def part(name: str) -> str:
+    """Return that which has a floor: the module, or the package that it is in."""
+    return name.partition(".")[0]
+
+
+def test_every_module_has_a_floor() -> None:
+    """
+    The table of floors names every module and package there is, and no other.
+    """
+    assert sorted({part(name) for name in modules()}) == sorted(RANK)
+
+
+def test_imports_lead_downwards() -> None:
+    """
+    A module imports only from what stands before it in the table, or from its own package.
+    """
+    upwards = [
+        (one.by, one.of)
+        for one in imports()
+        if (target := below(one.of)) is not None
+        and part(target) != part(one.by)
+        and RANK[part(target)] > RANK[part(one.by)]
+    ]
+
+    assert [] == upwards
+
+
+def test_no_cycles() -> None:
+    """
+    Inside a package too, no two modules import each other, by whatever detour.
+    """
+    graph: dict[str, set[str]] = {}
+    for one in imports():
+        if (target := below(one.of)) is not None:
+            graph.setdefault(one.by, set()).add(target)
+
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+
+    assert order.index("fields") < order.index("__init__")
+
+
+def test_imports_stand_at_the_top() -> None:
+    """
+    Whoever opens a file sees at its top what it needs; the exceptions are listed here with their reasons.
+    """
+    hidden = {
+        (one.by, one.of if one.of.startswith(PACKAGE) else part(one.of))
+        for one in imports()
+        if not one.at_top
+    }
+
+    assert sorted(NOT_AT_THE_TOP) == sorted(hidden)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in RANK if name not in MAY_QUERY))
+def test_logging_knows_nothing_of_querying(name: str) -> None:
+    """
+    What only logs does not import the half that reads.
+    """
+    assert [] == [one for one in imports() if part(one.by) == name and part(below(one.of) or "") == "query"]
