@@ -1,0 +1,87 @@
+"""README and docs say what is so: their examples run, their tables match the code, their links lead somewhere."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ginkgo_logging import settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# quickstart: test_quickstart.py runs it block by block; frameworks: tests/third_parties/ runs it.
+EXAMPLES = [page for page in PAGES if page.name not in {"quickstart.zh-CN.md", "frameworks.md"}]
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.name)
+def test_python_examples_run(page: Path) -> None:
+    """
+    Each Python example of a page runs by itself, without a word on stderr but log lines.
+    """
+    for code in _blocks(page, "python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (0, "") == (done.returncode, done.stderr), code
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_yaml_examples_are_yaml_and_name_what_exists(page: Path) -> None:
+    """
+    Each YAML example parses, and each class of ours that it names can be imported.
+    """
+    for text in _blocks(page, "yaml"):
+        yaml.safe_load(text)
+        for path in re.findall(r"ginkgo_logging(?:\.\w+)+", text):
+            module, _, name = path.rpartition(".")
+            assert hasattr(importlib.import_module(module), name), path
+
+
+def test_every_option_is_in_the_settings_table() -> None:
+    """
+    The table of settings lists every option under its key and its variable, and no other.
+    """
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(logging\.[\w.]+)` \| `(\w+)` \|", text, re.MULTILINE))
+
+    assert {(o.key, o.variable) for o in settings.OPTIONS if o.key.startswith("logging.")} == rows
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_files_exist(page: Path) -> None:
+    """
+    Each relative link leads to a file of this repository.
+    """
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_modules_of_the_design_exist() -> None:
+    """
+    The picture of the package names modules that exist, and leaves none out.
+    """
+    picture = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("## The shape")[2]
+    named = set(re.findall(r"^ \d (\w+)", picture, re.MULTILINE))
+    package = ROOT / "ginkgo_logging"
+    there = {
+        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert there - {"__init__", "__main__"} == named
