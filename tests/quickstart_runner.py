@@ -14,9 +14,9 @@ import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
-BLOCK = re.compile(r"^(#{2,4} .*)$|^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(#{2,4} [^\n]*)$|^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -33,12 +33,14 @@ def blocks(text: str) -> list[tuple[str, str]]:
 class _Service(http.server.BaseHTTPRequestHandler):
     """Service B: answers, and remembers the headers it got."""
 
-    trace_ids: list[str | None] = []
+    trace_ids: ClassVar[list[str | None]] = []
 
     def do_GET(self) -> None:
         self.trace_ids.append(self.headers.get("X-Trace-ID"))
         self.send_response(204)
         self.end_headers()
+
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None: ...
 
