@@ -1,62 +1,89 @@
 """Call a function when a module is imported, so that nobody pays for a library that a program does not use."""
 
+import functools
 import importlib.abc
-import importlib.machinery
-import importlib.util
+import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 
 def when_imported(name: str, call: Callable[[], object]) -> None:
-    """Call *call* once: at once if module *name* is imported already, else right after its first import."""
+    """Call *call* once: at once if module *name* is imported already, else right after its first import.
+
+    Asked twice for one module, the later call counts. What *call* raises after an import is logged as a
+    warning: the program's import must not fail for it. Thread-safe.
+    """
+    forget(name)
     if name in sys.modules:
         call()
-    elif not any(isinstance(f, _Finder) and f.name == name for f in sys.meta_path):
+    else:
         sys.meta_path.insert(0, _Finder(name, call))
 
 
 def forget(name: str) -> None:
     """Take back a `when_imported` whose module was not imported yet."""
-    sys.meta_path[:] = [f for f in sys.meta_path if not (isinstance(f, _Finder) and f.name == name)]
+    for finder in [f for f in sys.meta_path if isinstance(f, _Finder) and f.name == name]:
+        finder.leave()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds one module the way it would be found without us, and wraps its loader."""
+    """Finds one module the way it would be found without us, and is told by its loader when it was executed.
+
+    Looking for the module without importing it, as `importlib.util.find_spec` does, changes nothing.
+    """
 
     def __init__(self, name: str, call: Callable[[], object]) -> None:
         self.name = name
-        self._call = call
+        self._call: Callable[[], object] | None = call
+        self._lock = threading.Lock()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Step aside and let the other finders answer."""
+    ) -> ModuleSpec | None:
+        """Let the other finders answer."""
         if fullname != self.name:
             return None
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._call)
-        return spec
+        for finder in sys.meta_path:
+            if isinstance(finder, _Finder) or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                self._watch(spec.loader)
+                return spec
+        return None
 
+    def _watch(self, loader: object) -> None:
+        # One attribute of this one loader: its type, the spec and the module stay what they are without us.
+        # A zip archive's loader is shared by all its modules and may be watched already.
+        execute = getattr(loader, "exec_module", None)
+        if execute is None or "exec_module" in getattr(loader, "__dict__", ()) or isinstance(loader, type):
+            return
 
-class _Loader(importlib.abc.Loader):
-    def __init__(self, loader: importlib.abc.Loader, call: Callable[[], object]) -> None:
-        self._loader = loader
-        self._call = call
+        @functools.wraps(execute)
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            if module.__name__ == self.name:
+                vars(loader).pop("exec_module", None)
+                self._imported()
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._loader, name)
+        loader.exec_module = exec_module  # type: ignore[attr-defined]
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
+    def _imported(self) -> None:
+        call = self.leave()
+        if call is None:
+            return
+        try:
+            call()
+        except Exception:
+            logging.getLogger(__name__).warning("%s is not set up for logging", self.name, exc_info=True)
 
-    def exec_module(self, module: ModuleType) -> None:
-        # The module keeps its true loader: resources and reloads must not notice us.
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._call()
+    def leave(self) -> Callable[[], object] | None:
+        """Leave the import system; return what is still to be called, to one caller only."""
+        with self._lock:
+            call, self._call = self._call, None
+        # A new list: another thread's import may be walking along the old one and would miss a finder.
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
+        return call

@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -16,21 +18,45 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `run` ends as the program that it runs ends."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parse(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        outcome = options.execute(options)
+    except GinkgoLoggingError as exc:
+        print(f"ginkgo-logging: {exc}", file=sys.stderr)  # noqa: T201
+        return 2
+    except BrokenPipeError:
+        return _reader_has_left()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    # A program to become: what it raises is its own business and must reach the interpreter.
+    code: int = outcome() if callable(outcome) else outcome
+    return code
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="ginkgo-logging", description="One pipe for every log line of a Python program."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = given[0] if given and given[0] in _COMMANDS else None
+    program: list[str] = []
+    chosen = parser
     for name, summary in _COMMANDS.items():
-        # A program's own start-up is part of `run`: only the module that is wanted is imported.
-        sub = commands.add_parser(name, help=summary, description=summary, add_help=name != "run")
+        sub = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name == wanted:
-            importlib.import_module(f"ginkgo_logging.cli.{name}").add_arguments(sub)
-    options = parser.parse_args(given)
-    try:
-        code: int = options.execute(options)
-    except GinkgoLoggingError as exc:
-        print(f"ginkgo-logging: {exc}", file=sys.stderr)  # noqa: T201
-        return 2
-    return code
+            # Only the module that is wanted is imported: its cost is part of the start-up of what `run` runs.
+            module = importlib.import_module(f"ginkgo_logging.cli.{name}")
+            module.add_arguments(sub)
+            chosen = sub
+            if name == "run":
+                given, program = module.split(given)
+    options, unknown = parser.parse_known_args(given, argparse.Namespace(program=program))
+    if unknown:
+        chosen.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
+
+
+def _reader_has_left() -> int:
+    """End quietly, as `head` leaves its writers no other way; the interpreter's last flush must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 128 + signal.SIGPIPE

@@ -1,22 +1,24 @@
 """``ginkgo-logging demo``: a small backtest and real libraries, through the shipped files, in ten seconds."""
 
 import argparse
+import collections
 import http.server
 import importlib.util
 import json
 import logging
+import os
 import random
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ginkgo_logging import context, fields
 from ginkgo_logging.accounting import stats
-from ginkgo_logging.config import setup, shutdown
+from ginkgo_logging.config import setup, shipped, shutdown
 from ginkgo_logging.glog import GLOG
 
 _PORTFOLIOS = {
@@ -24,6 +26,22 @@ _PORTFOLIOS = {
     "portfolio-bbb": "strategy-mean",
     "portfolio-ccc": "strategy-grid",
 }
+_Row = dict[str, Any]
+
+_WORTH_SEEING: tuple[tuple[str, Callable[[_Row], object]], ...] = (
+    ("Business fields, bound once, are on every line of their thread:", lambda row: "portfolio_id" in row),
+    (
+        "A library that knows nothing of us: our trace, and its secret is masked:",
+        lambda row: _is_masked_url(row),
+    ),
+    ("structlog, through the same pipe:", lambda row: "order" in row),
+    ("An exception is one line:", lambda row: fields.STACK_TRACE in row),
+    ("A warning is a line too:", lambda row: row[fields.LOGGER_NAME] == "py.warnings"),
+    (
+        "Of 40 errors of one kind, five came through; this tells of the rest:",
+        lambda row: "suppressed_count" in row,
+    ),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,54 +54,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the workload, then show what it wrote, and where."""
     directory = options.directory or Path(tempfile.mkdtemp(prefix="ginkgo-logging-demo-"))
-    log_file = Path(directory) / "demo.log"
-    _say(f"1. A program logs as it always did (mode {options.mode}); this is what the person at it sees:\n")
-    setup(mode=options.mode, file_path=log_file)
+    log_file = Path(directory).absolute() / "demo.log"
+    start = log_file.stat().st_size if log_file.exists() else 0
+    _set_up(options.mode, log_file)
+    where = "JSON lines on stdout, for the platform" if options.mode == "container" else "this, on stderr"
+    _say(f"1. A small backtest logs as it always did. In {options.mode} mode it writes {where}:\n")
     with context.with_trace_id() as trace_id:
         _run_workload()
     counted = stats()
     shutdown()
-    _say(
-        "\n2. What became of its records, per handler (seen = written + suppressed + sampled out + failed):\n"
-    )
-    for name, numbers in counted.items():
-        _say(f"   {name}: " + ", ".join(f"{what} {number}" for what, number in numbers.items() if number))
     if options.mode == "local":
-        _show_file(log_file, trace_id)
+        _show_file(log_file, start, trace_id)
+    _show_accounts(counted)
+    if options.mode == "local":
+        _say(f"Read them all:  grep {trace_id} {log_file}")
+    _say("Your program:   ginkgo-logging run your_script.py ARGS...")
     return 0
 
 
-def _show_file(log_file: Path, trace_id: str) -> None:
-    rows = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
-    own = [row for row in rows if row.get(fields.TRACE_ID) == trace_id]
-    _say(
-        f"\n3. The same records as JSON lines, for machines: {len(rows)} lines in {log_file}\n   Some of them:\n"
-    )
-    for row in _one_of_each(rows):
-        _say("   " + json.dumps(_shortened(row), ensure_ascii=False))
-    loggers = sorted({row[fields.LOGGER_NAME] for row in own})
-    _say(f"\n4. One trace, {trace_id}: {len(own)} lines, of {len(loggers)} loggers in threads and libraries:")
-    _say("   " + ", ".join(loggers))
-    _say(f"\nRead them all:  grep {trace_id} {log_file}")
-    _say("Your program:   ginkgo-logging run your_script.py ARGS...")
+def _set_up(mode: str, log_file: Path) -> None:
+    """Use the shipped file and the defaults: what the user has configured is for the user's programs."""
+    for name in [name for name in os.environ if name.startswith("LOGGING_")]:
+        del os.environ[name]
+    os.environ["GINKGO_DIR"] = str(log_file.parent)
+    setup(shipped(mode).document, mode=mode, file_path=log_file)
 
 
-def _one_of_each(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield one line for each thing worth seeing."""
-    wanted: tuple[Callable[[dict[str, Any]], object], ...] = (
-        lambda row: "portfolio_id" in row,
-        lambda row: row[fields.LOGGER_NAME].startswith(("urllib3", "sqlalchemy")),
-        lambda row: "order" in row,
-        lambda row: "***" in row[fields.MESSAGE],
-        lambda row: fields.STACK_TRACE in row,
-        lambda row: fields.SUPPRESSED_COUNT in row,
-    )
-    for is_it in wanted:
-        yield from [row for row in rows if is_it(row)][:1]
+def _show_file(log_file: Path, start: int, trace_id: str) -> None:
+    lines = log_file.read_bytes()[start:].splitlines()
+    rows: list[_Row] = [json.loads(line) for line in lines]
+    _say(f"\n2. The same, and DEBUG, as JSON lines for machines: {len(rows)} lines in {log_file}\n")
+    for caption, is_it in _WORTH_SEEING:
+        for row in [row for row in rows if is_it(row)][:1]:
+            _say(f"   {caption}\n   {json.dumps(_shortened(row), ensure_ascii=False)}\n")
+    own = collections.Counter(row[fields.LOGGER_NAME] for row in rows if row.get(fields.TRACE_ID) == trace_id)
+    _say(f"3. One trace, {trace_id}, through threads and libraries: {own.total()} lines\n")
+    _say("   " + ", ".join(f"{name} {count}" for name, count in own.most_common()))
 
 
-def _shortened(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: f"{v[:60]}..." if isinstance(v, str) and len(v) > 64 else v for key, v in row.items()}
+def _show_accounts(counted: dict[str, dict[str, int]]) -> None:
+    _say("\nEvery record is accounted for: seen = written + suppressed + sampled_out + failed\n")
+    for name, numbers in counted.items():
+        _say(f"   {name:<8} " + "  ".join(f"{what} {number}" for what, number in numbers.items()))
+    _say("")
+
+
+def _is_masked_url(row: _Row) -> bool:
+    return row[fields.LOGGER_NAME].startswith("urllib3") and "***" in row[fields.MESSAGE]
+
+
+def _shortened(row: _Row) -> _Row:
+    return {key: f"{v[:60]}..." if isinstance(v, str) and len(v) > 90 else v for key, v in row.items()}
 
 
 def _say(text: str) -> None:
@@ -107,7 +128,7 @@ def _run_workload() -> None:
         int("12,5")
     except ValueError:
         GLOG.exception("could not read the quantity")
-    warnings.warn("the daily bar feed is deprecated", DeprecationWarning, stacklevel=1)
+    warnings.warn("the daily bar feed ends in December", FutureWarning, stacklevel=1)
     GLOG.INFO("Engine completed")
 
 
@@ -135,7 +156,7 @@ def _third_parties() -> None:
 def _use_urllib3() -> None:
     import urllib3
 
-    class Quotes(http.server.SimpleHTTPRequestHandler):
+    class Quotes(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(204)
             self.end_headers()

@@ -1,95 +1,144 @@
 """``ginkgo-logging run``: any Python program, as under plain ``python``, with the layer installed."""
 
 import argparse
-import importlib.util
+import builtins
+import importlib.machinery
 import io
+import os
+import pkgutil
 import runpy
 import sys
 import types
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
+from ginkgo_logging import context
 from ginkgo_logging.config import setup
 
-_USAGE = (
-    "ginkgo-logging run [--config FILE|NAME] [--mode auto|container|local] (SCRIPT | -m MODULE) [ARGS ...]"
-)
+_USAGE = "ginkgo-logging run [OPTIONS] (SCRIPT | -m MODULE) [ARGS ...]"
+_NOTES = """\
+SCRIPT is a file, or a directory or zip archive with a __main__.py. What follows SCRIPT or MODULE is the
+program's own. A child process that multiprocessing starts by fork goes on logging; one that it spawns begins
+without the layer: let it call ginkgo_logging.setup(), or log through GLOG, which sets itself up.
+"""
+_TAKE_A_VALUE = ("--config", "--mode", "--trace-id")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments; everything after the script or module is the program's."""
+    """Declare our own arguments; see `split` for the program's."""
     parser.usage = _USAGE
-    parser.add_argument("-h", "--help", action="help", help="show this message and exit")
+    parser.epilog = _NOTES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--config", metavar="FILE|NAME", help="a dictConfig file, or an environment's name")
     parser.add_argument("--mode", choices=["auto", "container", "local"], help="the mode to log in")
-    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="run a module as a program")
-    parser.add_argument("program", nargs=argparse.REMAINDER, help="the script and its arguments")
+    parser.add_argument("--trace-id", metavar="ID", help="the trace_id to begin with (default: a new one)")
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module as a program")
     parser.set_defaults(execute=lambda options: execute(options, parser))
 
 
-def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """Set up logging, then become the program: its exit code, its signals, its tracebacks."""
-    command = options.module if options.module is not None else options.program
-    if not command or (options.module is None and command[0].startswith("-")):
-        parser.error("name a script, or -m and a module")
-    setup(options.config, mode=options.mode)
-    name, arguments = command[0], command[1:]
+def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Divide *arguments* where the interpreter would: what follows the script or module is the program's."""
+    position = 1
+    while position < len(arguments):
+        argument = arguments[position]
+        if argument.startswith("-m"):
+            position += 1 if len(argument) > 2 else 2
+            return arguments[:position], arguments[position:]
+        if argument == "--":
+            return arguments[:position], arguments[position + 1 :]
+        if not argument.startswith("-"):
+            break
+        position += 2 if argument in _TAKE_A_VALUE else 1
+    return arguments[:position], arguments[position:]
+
+
+def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int | Callable[[], int]:
+    """Set up logging; return the program to become: its exit code, its signals, its tracebacks."""
     if options.module is not None:
-        _become([name, *arguments], str(Path.cwd()), lambda: _run_module(name))
-    elif Path(name).is_dir() or zipfile.is_zipfile(name):
-        _become([name, *arguments], name, lambda: _run_module("__main__", alter_argv=False))
+        _take_place(["-m", *options.program], os.getcwd(), always=False)
+        program = _module(options.module)
+    elif not options.program:
+        parser.error("name a script, or -m and a module")
+    elif pkgutil.get_importer(options.program[0]) is not None:  # a directory, or a zip archive
+        _take_place(options.program, _absolute(options.program[0]), always=True)
+        program = _module("__main__", alter_argv=False)
     else:
+        path = _absolute(options.program[0])
         try:
-            source = _read(name)
+            with io.open_code(path) as file:
+                source = file.read()
         except OSError as exc:
             # The words and the code of the interpreter.
-            sys.stderr.write(f"{sys.executable}: can't open file {str(Path(name).absolute())!r}: ")
+            sys.stderr.write(f"{sys.orig_argv[0]}: can't open file {path!r}: ")
             sys.stderr.write(f"[Errno {exc.errno}] {exc.strerror}\n")
             return 2
-        path = str(Path(name).absolute())
-        _become([name, *arguments], str(Path(name).resolve().parent), lambda: _run_source(path, source))
-    return 0
+        _take_place(options.program, os.path.dirname(os.path.realpath(path)), always=False)
+        program = _script(path, source)
+    setup(options.config, mode=options.mode)
+    context.set_trace_id(options.trace_id or context.new_trace_id())
+    return lambda: _become(program)
 
 
-def _become(argv: list[str], first_path: str, program: Callable[[], object]) -> None:
+def _absolute(name: str) -> str:
+    """Return what the interpreter makes of the name of a script: absolute, but else as it was given."""
+    return os.getcwd() if name == "." else os.path.join(os.getcwd(), name)
+
+
+def _take_place(argv: list[str], first_path: str, *, always: bool) -> None:
+    """Give the program its ``sys.argv`` and ``sys.path[0]``; without *always*, ``-P`` leaves the latter out."""
     sys.argv = argv
     if not sys.flags.safe_path:
         sys.path[0] = first_path
+    elif always:
+        sys.path.insert(0, first_path)
+
+
+def _become(program: Callable[[], object]) -> int:
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = builtins
+    if sys.version_info < (3, 14):  # later, annotations are made when asked for
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
     try:
         program()
     except SystemExit:
         raise
     except BaseException as exc:
-        # What is printed must begin at the program's own frame; the interpreter then does the rest: exit
-        # code, atexit, and for KeyboardInterrupt dying of the signal.
-        trace = _without_ours(exc.__traceback__)
-        sys.excepthook(type(exc), exc.with_traceback(trace), trace)
-        sys.excepthook = lambda *_: None
+        _hide_our_frames(exc.__traceback__)
         raise
+    return 0
 
 
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+def _hide_our_frames(trace: TracebackType | None) -> None:
+    """Let the interpreter handle the exception, but with a traceback that begins at the program's own frame."""
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    return trace
+    hook = getattr(sys, "excepthook", sys.__excepthook__)
+
+    def show(kind: type[BaseException], value: BaseException, _: TracebackType | None) -> None:
+        sys.last_traceback = trace
+        hook(kind, value.with_traceback(trace), trace)
+
+    sys.excepthook = show
 
 
-def _read(name: str) -> bytes:
-    with io.open_code(str(Path(name).absolute())) as file:
-        return file.read()
+def _script(path: str, source: bytes) -> Callable[[], None]:
+    def run() -> None:
+        main = sys.modules["__main__"]
+        code = pkgutil.read_code(io.BytesIO(source))  # as runpy does; None: not a .pyc
+        loader = (
+            importlib.machinery.SourceFileLoader if code is None else importlib.machinery.SourcelessFileLoader
+        )
+        main.__dict__.update(__file__=path, __cached__=None, __loader__=loader("__main__", path))
+        exec(code or compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - the job
+
+    return run
 
 
-def _run_source(name: str, source: bytes) -> None:
-    main = types.ModuleType("__main__")
-    main.__dict__.update(__file__=name, __cached__=None, __builtins__=__builtins__)
-    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", name)
-    sys.modules["__main__"] = main
-    exec(compile(source, name, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - this is the job
-
-
-def _run_module(name: str, *, alter_argv: bool = True) -> None:
+def _module(name: str, *, alter_argv: bool = True) -> Callable[[], None]:
     # What the interpreter itself calls for -m; runpy.run_module would leave other frames and another
     # __main__ behind, and pickles made by the program would not load.
-    runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+    def run() -> None:
+        runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+
+    return run

@@ -1,8 +1,10 @@
 """structlog's events through the same pipe: standard loggers underneath, the caller's file and line kept."""
 
 import logging
+import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,26 +13,56 @@ import structlog
 
 from ginkgo_logging.records import ATTRIBUTES, rename_taken
 
-_PACKAGE = str(Path(structlog.__file__).parent)
+_NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
+_TAKEN = ATTRIBUTES | {"_ginkgo"}
+_filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
 
 
 def configure() -> None:
     """Make structlog's loggers write through standard loggers; a program that configured structlog wins.
 
-    A later `structlog.configure(processors=[...])` of the program's own replaces the chain and keeps the
-    loggers; such a chain ends in `structlog.stdlib.render_to_log_kwargs`.
+    A later ``structlog.configure(processors=[...])`` of the program's own replaces the chain and keeps the
+    loggers. Such a chain may end in a dict (as after `structlog.stdlib.render_to_log_kwargs`, or with no
+    renderer at all) or in a text; ``...`` in it stands for what was there: first for the level filter.
     """
+    chain: list[Any] = [structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs]
     if structlog.is_configured():
-        return
+        chain = structlog.get_config()["processors"]
+        if ... not in chain:
+            return
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.render_to_log_kwargs,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        processors=chain,
+        wrapper_class=BoundLogger,
         logger_factory=StandardLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+class BoundLogger(_filtering):  # type: ignore[misc] # structlog makes the class at run time
+    """structlog's own default bound logger, asking the standard logger below for its level."""
+
+    def __init__(self, logger: Any, processors: Iterable[Any], context: Any) -> None:
+        # None of structlog's logging methods is overridden: its call-site processors look for the first frame
+        # outside of structlog.
+        if ... in processors:
+            processors = _without_ellipsis(list(processors))
+        super().__init__(logger, processors, context)
+
+    def is_enabled_for(self, level: int) -> bool:
+        """Tell whether an event of *level* would be logged."""
+        enabled: bool = self._logger.isEnabledFor(level)
+        return enabled
+
+    def get_effective_level(self) -> int:
+        """Return the level from which events are logged."""
+        level: int = self._logger.getEffectiveLevel()
+        return level
+
+
+def _without_ellipsis(chain: list[Any]) -> list[Any]:
+    """Put the level filter for a leading ``...``; what comes after a chain is `StandardLogger`'s work anyway."""
+    before = [structlog.stdlib.filter_by_level] if chain[0] is ... else []
+    return before + [processor for processor in chain if processor is not ...]
 
 
 class StandardLoggerFactory:
@@ -39,44 +71,114 @@ class StandardLoggerFactory:
     Unlike `structlog.stdlib.LoggerFactory` it leaves the class of all other loggers alone.
     """
 
-    def __call__(self, *args: Any) -> "StructlogTarget":
+    def __call__(self, *args: Any) -> "StandardLogger":
         """Return the logger named by the first argument of `structlog.get_logger`."""
-        name = args[0] if args else _caller(sys._getframe(1)).f_globals.get("__name__", "?")
-        return StructlogTarget(logging.getLogger(name))
+        name = args[0] if args else _outside(sys._getframe(1)).f_globals.get("__name__", "?")
+        return StandardLogger(logging.getLogger(name))
 
 
-class StructlogTarget:
-    """A standard logger as structlog's wrapped logger.
+def _method(level: int, *, exc_info: bool = False) -> Callable[..., None]:
+    def log(self: "StandardLogger", /, *args: Any, **given: Any) -> None:
+        if self.logger.isEnabledFor(level):
+            if exc_info:
+                given.setdefault("exc_info", True)
+            self._log(level, args, given)
+
+    return log
+
+
+class StandardLogger:
+    """A standard logger as structlog's wrapped logger, taking whatever a chain ends in.
 
     Fields that a standard record has already (``name``, ``args`` ...) are kept under ``<name>_`` instead of
     raising, and the record's source is the line that called structlog.
     """
 
+    debug = _method(logging.DEBUG)
+    info = msg = _method(logging.INFO)
+    warning = warn = _method(logging.WARNING)
+    error = err = failure = _method(logging.ERROR)
+    critical = fatal = _method(logging.CRITICAL)
+    exception = _method(logging.ERROR, exc_info=True)
+
     def __init__(self, logger: logging.Logger) -> None:
         self.logger = logger
-        self.isEnabledFor = logger.isEnabledFor
-        for name in ("debug", "info", "warning", "warn", "error", "critical", "fatal", "exception"):
-            setattr(self, name, self._method(getattr(logger, "warning" if name == "warn" else name)))
-        self.log = self._method(logger.log)
-        self.msg = self.info
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.logger,)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.logger, name)
 
-    @staticmethod
-    def _method(method: Callable[..., None]) -> Callable[..., None]:
-        def call(*args: Any, extra: Any = None, stacklevel: int = 1, **kwargs: Any) -> None:
-            if extra and not ATTRIBUTES.isdisjoint(extra):
-                extra = rename_taken(extra, ATTRIBUTES)
-            frame, depth = sys._getframe(1), 2
-            while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-                frame, depth = frame.f_back, depth + 1
-            method(*args, extra=extra, stacklevel=depth + stacklevel - 1, **kwargs)
+    def log(self, level: int, /, *args: Any, **given: Any) -> None:
+        """Log at *level*."""
+        if self.logger.isEnabledFor(level):
+            self._log(level, args, given)
 
-        return call
+    def _log(self, level: int, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
+            given = dict(structlog.stdlib.render_to_log_kwargs(self.logger, "", {"event": "", **given}))
+        message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
+        exc_info, stack_info = given.pop("exc_info", None), given.pop("stack_info", None)
+        stacklevel = given.pop("stacklevel", 1)
+        own = {**(given.pop("extra", None) or {}), **given}
+        if not args and isinstance(own.get("positional_args"), tuple):
+            args = own.pop("positional_args")
+        frame = _caller(stacklevel if isinstance(stacklevel, int) else 1)
+        record = self.logger.makeRecord(
+            self.logger.name,
+            level,
+            *_place_of(frame),
+            message,
+            args,
+            _exc_info_tuple(exc_info),
+            frame.f_code.co_name if frame is not None else None,
+            own if _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN),
+            _stack(frame) if stack_info else None,
+        )
+        self.logger.handle(record)
 
 
-def _caller(frame: FrameType) -> FrameType:
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+def _text(rendered: object) -> object:
+    """Return what a chain's own renderer made, which may be UTF-8, as text."""
+    return (
+        rendered.decode("utf-8", "backslashreplace") if isinstance(rendered, bytes | bytearray) else rendered
+    )
+
+
+def _exc_info_tuple(exc_info: object) -> Any:
+    """Return what a record holds for one of the forms that logging calls take."""
+    if isinstance(exc_info, BaseException):
+        return type(exc_info), exc_info, exc_info.__traceback__
+    if exc_info and not (isinstance(exc_info, tuple) and len(exc_info) == 3):
+        return sys.exc_info()
+    return exc_info or None
+
+
+def _caller(stacklevel: int) -> FrameType | None:
+    """Return the frame that called structlog; None where that cannot be known."""
+    # The async methods log in a thread of their own, for which structlog keeps the frame that awaits them ...
+    awaiting = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
+    start: FrameType | None = awaiting.get(None) if awaiting is not None else None
+    frame = _outside(start or sys._getframe(1))
+    if start is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
+        return None  # ... which is the event loop's if the coroutine was made a task
+    for _ in range(stacklevel - 1):
+        frame = frame.f_back or frame
+    return frame
+
+
+def _outside(frame: FrameType) -> FrameType:
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_CALLER):
         frame = frame.f_back
     return frame
+
+
+def _place_of(frame: FrameType | None) -> tuple[str, int]:
+    if frame is None:
+        return "(unknown file)", 0
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _stack(frame: FrameType | None) -> str:
+    return "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
