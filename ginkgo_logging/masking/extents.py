@@ -1,0 +1,141 @@
+"""Find where a value in running text ends; each function reads forward once, so the whole stays linear."""
+
+import re
+from enum import Enum
+
+# Possessive repetition (`++`, `*+`) throughout: nothing read is read again, whatever the text.
+_QUOTE = "[\"'`]"
+_NEXT = (
+    rf"\\*+{_QUOTE}?[^\W\d][\w.\-\[\]]{{0,63}}+\\*+{_QUOTE}?"
+    r"(?:[ \t]++[=:]|=(?![=\s]|\Z)|:(?!//)|[：＝])"
+)
+"""The name of the next pair."""
+
+_STOPS = r"，。；、！？）】」』》”’\x1b"
+"""Chinese punctuation and the end of a colour end any unquoted value."""
+
+# A password may hold any of these: they end it only if what comes after them shows it.
+_DELIMITERS = ",;|&)\\]}>\"'`"
+_SOME = rf"[{_DELIMITERS}\\][{_DELIMITERS}\\.:(\[{{]{{0,7}}+"
+_NEXT_PAIR = rf"[)\]}}>\"'`\\]{{0,7}}+[,;|&][{_DELIMITERS}\\.:(\[{{]{{0,7}}+[^\S\r\n]*+{_NEXT}"
+_NEXT_ITEM = rf"{_QUOTE},[^\S\r\n]*+\\*+{_QUOTE}|\\++[rn]{_NEXT}"
+
+
+def _word(stops: str = "") -> str:
+    return (
+        rf"[^\s{_DELIMITERS}\\{_STOPS}{stops}]++|\\++[ ]"
+        rf"|(?!{_SOME}(?:\s|\Z)|{_NEXT_PAIR}|{_NEXT_ITEM})(?:\\++|(?![\s{stops}])[{_DELIMITERS}])"
+    )
+
+
+class Style(Enum):
+    """How an unquoted value ends."""
+
+    WORD = re.compile(rf"(?:{_word()})*+")
+    """At a blank, or at delimiters that a blank, another pair or the end follows."""
+    PARAMETER = re.compile(rf"(?:{_word('#&')})*+")
+    """In a URL: at `&` and `#` too."""
+    ENCODED = re.compile(rf"(?:{_word('#&%')}|%(?!26))*+")
+    """In a URL within a URL: at an encoded `&` too."""
+    PHRASE = re.compile(
+        rf"(?:[^\s{_DELIMITERS}\\({_STOPS}]++"
+        rf"|[^\S\r\n]++(?!{_NEXT}|[\r\n]|\Z)"
+        r"|\([^()\r\n]*+\)|\("
+        rf"|(?!{_SOME}[^\S\r\n]*+(?:[\r\n]|\Z)|{_NEXT_PAIR}|[)\]}}>][{_DELIMITERS}.:]{{0,7}}+\s|{_NEXT_ITEM})"
+        rf"(?:\\++|[{_DELIMITERS}]))*+"
+    )
+    """At the end of the line, at a bracket that closes, or where the name of the next pair begins."""
+    HEADER = re.compile(
+        rf"(?:[^\r\n\"'`\\\x1b]++|\\*+{_QUOTE}(?!\s*+(?:[}}\])]|,\s*+\\*+[\"'`{{\[(]|\Z)|[\r\n])"
+        rf"|\\++(?![rn]|{_QUOTE}))*+"
+    )
+    """At the end of the line."""
+
+
+_OPENING = re.compile(rf"[bBrRuUfF]{{0,2}}(\\*+)({_QUOTE})")
+_CLOSING = {quote: re.compile(rf"(?<!\\)(\\*+){quote}(?![\w{quote}])") for quote in "\"'`"}
+# After a quote with backslashes before it, which may be those of an outer string.
+_AFTER_ESCAPES = re.compile(r"[^\S\r\n]*+(?:,[\s\"'\d\[{]|[)\]}](?:[\s,)\]}\"'\\]|\Z)|[\r\n]|\Z)")
+# `pprint` breaks a long string into several, one a line.
+_CONTINUATION = re.compile(r"[^\S\r\n]*+\r?\n\s*+[bBuU]?(['\"])")
+_SHELL_QUOTE = "'\"'\"'"
+"""How a shell writes a quote inside quotes."""
+_BRACKETED = re.compile(r"(?:[A-Za-z_][\w.]*+)?[\[({]")
+_BRACKET = re.compile(rf"[\[({{]|[\])}}]|(?<!\\)(\\*+)({_QUOTE})")
+_ANGLED = re.compile(r"<[^<>\r\n]*+>")
+_PEM = re.compile(r"-----BEGIN [^\r\n-]{0,64}+-----")
+_PEM_END = re.compile(r"-----END [^\r\n-]{0,64}+-----")
+
+
+def extent(text: str, start: int, style: Style, masked: str) -> tuple[int, int, bool]:
+    """Return start and end of the value at *start*, quotes excluded, and whether it has quotes.
+
+    A value that begins with *masked* was masked before, and only what follows may be left to mask.
+    """
+    if opening := _OPENING.match(text, start):
+        start = opening.end()
+        return start, quoted_end(text, _past(masked, text, start), opening), True
+    end = _past(masked, text, start)
+    if end == start:
+        end = _enclosed_end(text, start)
+    # The regular expressions match the empty text too.
+    match = style.value.match(text, end)
+    return start, match.end() if match else end, False
+
+
+def quoted_end(text: str, start: int, opening: re.Match[str], limit: int | None = None) -> int:
+    """Return the end of the text from *start* whose quote *opening* holds: backslashes in group 1, quote in 2.
+
+    A quote inside a word, or doubled, does not close: `'it's'` is one value. Without a closing quote the value
+    goes on to *limit*, or to the end of the text.
+    """
+    escapes, quote = len(opening[1]), opening[2]
+    limit = len(text) if limit is None else limit
+    while closing := _CLOSING[quote].search(text, start, limit):
+        start, backslashes = closing.end(), len(closing[1])
+        if text.startswith(_SHELL_QUOTE, start - 1):
+            start += len(_SHELL_QUOTE) - 1
+            continue
+        if backslashes < escapes:
+            return closing.start()
+        # Each level of escaping doubles what is there and adds one.
+        if backslashes % (2 * escapes + 2) != escapes:
+            continue
+        if backslashes > escapes and not _AFTER_ESCAPES.match(text, start, limit):
+            continue
+        continuation = _CONTINUATION.match(text, start, limit)
+        if not continuation:
+            return start - 1 - escapes
+        start, quote = continuation.end(), continuation[1]
+    return limit
+
+
+def _past(masked: str, text: str, start: int) -> int:
+    return start + len(masked) if text.startswith(masked, start) else start
+
+
+def _enclosed_end(text: str, start: int) -> int:
+    """Return the end of the bracket, call, `<...>` or PEM block that begins at *start*; *start* if none does."""
+    if bracketed := _BRACKETED.match(text, start):
+        return _bracket_end(text, bracketed.end() - 1)
+    if angled := _ANGLED.match(text, start):
+        return angled.end()
+    if block := _PEM.match(text, start):
+        last = _PEM_END.search(text, block.end())
+        return last.end() if last else len(text)
+    return start
+
+
+def _bracket_end(text: str, start: int) -> int:
+    depth, position = 0, start
+    while match := _BRACKET.search(text, position):
+        position = match.end()
+        if match[2]:
+            position = quoted_end(text, position, match) + len(match[0])
+        elif match[0] in "[({":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return position
+    return len(text)

@@ -1,0 +1,90 @@
+"""Say quickly that a text cannot hold a secret; most texts end here."""
+
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+_Search = Callable[[str], re.Match[str] | None]
+
+_QUOTE = "[\"'`]"
+_COPY_NUMBER = re.compile(r"[\W_]*(?<!\d)\d{1,2}\Z")
+_LAST_WORD = re.compile(r"[^\W_]+\Z")
+
+
+def gate(fields: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that tells whether a text may hold a secret: a value of one of *fields* or another.
+
+    What it lets through, the text rule reads with care; what it stops, nobody reads again. So it may err in one
+    direction only. It goes from separator to separator (the search for one character is the fastest that `re`
+    has, whatever the number of fields) and looks at the three letters before it.
+    """
+    words = {word for name in fields for word in _final_words(name)}
+    narrow = {word for word in words if word.isascii()}
+    equals, colon, comma = (_separator(separator, narrow) for separator in "=:,")
+    wide = _separator("[=:：＝,]", words)
+
+    def may_hold_secret(text: str) -> bool:
+        return bool(
+            ("=" in text and equals(text))
+            or (":" in text and (colon(text) or ("@" in text and "//" in text.replace("\\", ""))))
+            or ("," in text and comma(text))
+            or ("-" in text and "--" in text)
+            # A separator, a bracket or a blank in URL encoding.
+            or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
+            or "earer" in text
+            or "asic" in text
+            # A colour between name and separator.
+            or "\x1b" in text
+            or (not text.isascii() and wide(text))
+        )
+
+    return may_hold_secret
+
+
+def _final_words(name: str) -> Iterable[str]:
+    """Yield the last word of *name* in the forms in which a text may hold it."""
+    bare = _COPY_NUMBER.sub("", name.rstrip("_- .")) or name
+    match = _LAST_WORD.search(bare)
+    word = match[0] if match else bare
+    yield word
+    if not word.isascii():
+        yield word.encode("unicode_escape").decode()
+        yield quote(word)
+
+
+def _separator(separator: str, words: Iterable[str]) -> _Search:
+    cases = {case for word in words for case in (word, word.lower(), word.upper(), word.title())}
+    if not cases:
+        return re.compile("(?!)").search
+    width = min(3, *map(len, cases))
+    endings = {case[-width:] for case in cases}
+    ending = "".join(_one_of(place) for place in zip(*endings, strict=True))
+    exact = _tree(endings)
+    numbered = [rf"{ending}[\d_]", rf"{ending}[_-]\d", rf"{ending}\d\d", rf"{ending}[_-]\d\d"]
+    quoted = [f"{end}{_QUOTE}" for end in numbered]
+    return re.compile(
+        rf"{separator}(?:(?<={ending}.)(?<=(?:{exact}).)"
+        rf"|(?<=[^A-Za-z].)(?:(?<={_QUOTE}.)(?:(?<={ending}{_QUOTE}.)(?<=(?:{exact}){_QUOTE}.)"
+        rf"|(?<=[\d_]{_QUOTE}.)(?:{_preceded(quoted)})|(?<=\\{_QUOTE}.))"
+        # A blank, a subscript, an escape: rare enough to let through.
+        rf"|(?<=[\d_].)(?:{_preceded(numbered)})|(?<=[\s\]\\].)))"
+    ).search
+
+
+def _preceded(endings: Iterable[str]) -> str:
+    return "|".join(f"(?<={ending}.)" for ending in endings)
+
+
+def _tree(endings: Iterable[str]) -> str:
+    """Return a pattern of *endings* that tries each first letter once."""
+    by_first: dict[str, set[str]] = {}
+    for ending in endings:
+        by_first.setdefault(ending[0], set()).add(ending[1:])
+    return "|".join(
+        re.escape(first) + (f"(?:{_tree(rests)})" if all(rests) else "")
+        for first, rests in sorted(by_first.items())
+    )
+
+
+def _one_of(characters: Iterable[str]) -> str:
+    return "[" + "".join(re.escape(character) for character in sorted(set(characters))) + "]"

@@ -1,0 +1,284 @@
+"""Walk nested values and copy what holds a secret; what cannot be walked is replaced, never passed on."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, time, timedelta, tzinfo
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from numbers import Number
+from types import EllipsisType, NoneType, NotImplementedType
+from typing import Any
+from uuid import UUID
+
+_MAX_DEPTH = 64
+_MAX_ITEMS = 100_000
+
+TOO_DEEP = "<nested too deeply>"
+TOO_MANY = "<too many items>"
+CYCLE = "<cycle>"
+
+HARMLESS = frozenset({int, float, bool, NoneType, complex, Decimal, UUID, date, time, timedelta}) | {
+    EllipsisType,
+    NotImplementedType,
+}
+"""Types whose values are never secret unless their key says so."""
+
+_HARMLESS_BASES = (Number, UUID, date, time, timedelta, tzinfo)
+_Handler = Callable[["Walk", Any, int], object]
+
+
+class Walk:
+    """One walk through one value: bounded in depth and in items, guarded against cycles."""
+
+    __slots__ = ("_is_sensitive", "_left", "_path", "_replacement", "_text")
+
+    def __init__(
+        self, text: Callable[[str], str], is_sensitive: Callable[[object], bool], replacement: str
+    ) -> None:
+        self._text = text
+        self._is_sensitive = is_sensitive
+        self._replacement = replacement
+        self._left = _MAX_ITEMS
+        self._path: set[int] = set()
+
+    def masked(self, value: object, depth: int = 0) -> object:
+        """Return *value* itself if nothing in it is secret, else a masked copy. Never raises."""
+        kind = type(value)
+        if kind is str:
+            return self._text(value)  # type: ignore[arg-type]
+        if kind in HARMLESS:
+            return value
+        if depth > _MAX_DEPTH:
+            return TOO_DEEP
+        if id(value) in self._path:
+            return CYCLE
+        self._path.add(id(value))
+        try:
+            return (_HANDLERS.get(kind) or _handler(value))(self, value, depth)
+        except Exception:  # noqa: BLE001 - fails closed: any object may be logged, and raise anything
+            return self._replacement
+        finally:
+            self._path.discard(id(value))
+
+    def _under(self, key: object, value: object, depth: int) -> object:
+        return self._redacted(value) if self._is_sensitive(key) else self.masked(value, depth + 1)
+
+    def _redacted(self, value: object) -> object:
+        if value is None or (type(value) in (str, bytes) and (not value or value == self._replacement)):
+            return value
+        # Such as pydantic's SecretStr, which prints stars; asked of the class, for a mock has any attribute.
+        if hasattr(type(value), "get_secret_value"):
+            try:
+                return str(value)
+            except Exception:  # noqa: BLE001 - as in masked
+                return self._replacement
+        return self._replacement
+
+    def _limited(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in islice(items, self._left + 1):
+            if self._left <= 0:
+                raise _TooManyError
+            self._left -= 1
+            yield item
+
+    def mapping(self, value: Mapping[Any, Any], depth: int = 0) -> Mapping[Any, Any]:
+        """Mask by key and by value; return *value* itself if nothing was secret."""
+        # A copy first: another thread may add to the dict meanwhile.
+        items = list(value.items()) if type(value) is dict else value.items()
+        copy: dict[Any, Any] = {}
+        changed = False
+        try:
+            for key, item in self._limited(items):
+                new_key, new_item = self._key(key, depth), self._under(key, item, depth)
+                changed = changed or new_key is not key or new_item is not item
+                copy[new_key] = new_item
+        except _TooManyError:
+            return {**copy, TOO_MANY: TOO_MANY}
+        return copy if changed else value
+
+    def _key(self, key: Any, depth: int) -> object:
+        kind = type(key)
+        if kind is str:
+            return self._text(key)
+        if kind in HARMLESS:
+            return key
+        if kind in (bytes, tuple, frozenset):
+            masked = self.masked(key, depth + 1)
+            return masked if masked is key else str(masked)
+        rendered = str(key)
+        masked_text = self._text(rendered)
+        return key if masked_text is rendered else masked_text
+
+    def foreign_mapping(self, value: Mapping[Any, Any], depth: int) -> object:
+        """Mask a mapping whose own text may tell more than its items."""
+        masked = self.mapping(value, depth)
+        return self._as_printed(value) if masked is value else masked
+
+    def _items(self, value: Iterable[Any], depth: int) -> tuple[list[Any], bool]:
+        """Return the masked items and whether one differs."""
+        copy: list[Any] = []
+        changed = False
+        flag: object = None
+        try:
+            for item in self._limited(value):
+                # `["--password", "hunter2"]`
+                masked = self.masked(item, depth + 1) if flag is None else self._under(flag, item, depth)
+                flag = item if type(item) is str and item.startswith("--") and "=" not in item else None
+                changed = changed or masked is not item
+                copy.append(masked)
+        except _TooManyError:
+            return [*copy, TOO_MANY], True
+        return copy, changed
+
+    def _pair(self, value: tuple[Any, ...] | list[Any], depth: int) -> tuple[list[Any], bool]:
+        """Return the items of a header such as `("Authorization", "Bearer x")`, which is masked by its name."""
+        if len(value) == 2 and isinstance(value[0], (str, bytes)) and self._is_sensitive(value[0]):
+            copy = [self.masked(value[0], depth + 1), self._redacted(value[1])]
+            return copy, copy[0] is not value[0] or copy[1] is not value[1]
+        return self._items(value, depth)
+
+    def list(self, value: list[Any], depth: int) -> object:
+        """Mask a list, a pair or a command line among them."""
+        copy, changed = self._pair(value, depth)
+        return copy if changed else value
+
+    def tuple(self, value: tuple[Any, ...], depth: int) -> object:
+        """Mask a tuple, a pair among them."""
+        copy, changed = self._pair(value, depth)
+        return tuple(copy) if changed else value
+
+    def named_tuple(self, value: Any, depth: int) -> object:
+        """Mask a named tuple by the names of its fields."""
+        copy = [self._under(name, item, depth) for name, item in zip(value._fields, value, strict=True)]
+        if all(new is old for new, old in zip(copy, value, strict=True)):
+            return self._as_printed(value)
+        try:
+            return type(value)._make(copy)
+        except Exception:  # noqa: BLE001 - its class may have a constructor of its own
+            return tuple(copy)
+
+    def set(self, value: Any, depth: int) -> object:
+        """Mask a set or frozenset."""
+        copy, changed = self._items(list(value), depth)
+        if not changed:
+            return value
+        kind = frozenset if isinstance(value, frozenset) else set
+        return kind(item if _is_hashable(item) else str(item) for item in copy)
+
+    def deque(self, value: deque[Any], depth: int) -> object:
+        """Mask a deque, which keeps its length."""
+        copy, changed = self._items(list(value), depth)
+        return deque(copy, value.maxlen) if changed else value
+
+    def subclass(self, value: Any, depth: int) -> object:
+        """Mask an instance of a user's own list, tuple, set or deque as what it derives from."""
+        base = next(base for base in _SEQUENCES if isinstance(value, base))
+        masked = _HANDLERS[base](self, value, depth)
+        return self._as_printed(value) if masked is value else masked
+
+    def dataclass(self, value: Any, depth: int) -> object:
+        """Mask a dataclass by the names of its fields; a masked one is a dict."""
+        copy: dict[str, object] = {}
+        changed = False
+        for field in dataclasses.fields(value):
+            try:
+                item = getattr(value, field.name)
+            except Exception:  # noqa: BLE001 - a property may raise anything
+                copy[field.name], changed = self._replacement, True
+                continue
+            copy[field.name] = masked = self._under(field.name, item, depth)
+            changed = changed or masked is not item
+        return copy if changed else self._as_printed(value)
+
+    def bytes(self, value: Any, depth: int) -> object:
+        """Mask the text in bytes; other bytes in them come back as they were."""
+        text = value.decode("utf-8", "surrogateescape")
+        masked = self._text(text)
+        if masked is text:
+            return value
+        kind = bytearray if isinstance(value, bytearray) else bytes
+        return kind(masked.encode("utf-8", "surrogateescape"))
+
+    def string(self, value: Any, depth: int) -> object:
+        """Mask an instance of a user's own `str`, its content as well as what it prints."""
+        content = str.__str__(value)
+        masked = self._text(content)
+        return self._as_printed(value) if masked is content else masked
+
+    def enum(self, value: Any, depth: int) -> object:
+        """Mask a member of an enumeration, whichever of name and value will be printed."""
+        if self.masked(value.value, depth + 1) is value.value:
+            return self._as_printed(value)
+        return self._text(str(value.name))
+
+    def exception(self, value: Any, depth: int) -> object:
+        """Mask an exception: itself if neither its text nor its arguments tell a secret."""
+        printed = self._as_printed(value)
+        if printed is value and self._text(representation := repr(value)) is not representation:
+            return self._text(str(value))
+        return printed
+
+    def harmless(self, value: Any, depth: int) -> object:
+        """Pass a number or a date of a class of its own."""
+        return value
+
+    def other(self, value: Any, depth: int) -> object:
+        """Return the masked text of an object: what will be printed is what was looked at."""
+        try:
+            return self._text(str.__str__(str(value)))
+        except Exception:  # noqa: BLE001 - as in masked
+            return f"<unprintable {type(value).__name__}>"
+
+    def _as_printed(self, value: object) -> object:
+        """Return *value* unless its own `__str__` tells a secret that its parts did not."""
+        printed = str.__str__(str(value))
+        masked = self._text(printed)
+        return value if masked is printed else masked
+
+
+class _TooManyError(Exception):
+    """The walk has seen as many items as it may."""
+
+
+_SEQUENCES = (list, tuple, set, frozenset, deque)
+
+_HANDLERS: dict[type, _Handler] = {
+    dict: Walk.mapping,
+    list: Walk.list,
+    tuple: Walk.tuple,
+    set: Walk.set,
+    frozenset: Walk.set,
+    deque: Walk.deque,
+    bytes: Walk.bytes,
+    bytearray: Walk.bytes,
+}
+
+_BASES: tuple[tuple[Any, _Handler], ...] = (
+    (Enum, Walk.enum),
+    (str, Walk.string),
+    ((bytes, bytearray), Walk.bytes),
+    (BaseException, Walk.exception),
+    (Mapping, Walk.foreign_mapping),
+    (_SEQUENCES, Walk.subclass),
+    (_HARMLESS_BASES, Walk.harmless),
+)
+
+
+def _handler(value: object) -> _Handler:
+    if isinstance(value, type):
+        return Walk.other
+    if dataclasses.is_dataclass(value):
+        return Walk.dataclass
+    if isinstance(value, tuple) and hasattr(type(value), "_fields"):
+        return Walk.named_tuple
+    return next((handler for base, handler in _BASES if isinstance(value, base)), Walk.other)
+
+
+def _is_hashable(item: object) -> bool:
+    try:
+        hash(item)
+    except Exception:  # noqa: BLE001 - any object may be in a set
+        return False
+    return True
