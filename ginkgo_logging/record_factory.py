@@ -45,7 +45,7 @@ class Record(logging.LogRecord):
     ) -> None:
         # The order of logging.LogRecord: formatters that list all attributes list them in this order.
         self.name = name
-        self.msg = msg  # type: ignore[assignment]
+        self.msg = msg
         # Nearly all arguments are text or numbers, and asking an abstract base class takes ten times as long.
         if args and len(args) == 1 and type(args[0]) is not str and isinstance(args[0], Mapping):
             args = _unpacked(args)
@@ -58,7 +58,7 @@ class Record(logging.LogRecord):
         self.exc_text = None
         self.stack_info = sinfo
         self.lineno = lineno
-        self.funcName = func
+        self.funcName = func  # type: ignore[assignment] # typeshed says str; stdlib sets None too
         self.created = created = time()
         self.msecs = int(created * 1000) % 1000 + 0.0
         self.relativeCreated = created * 1000 - _start

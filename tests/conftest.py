@@ -16,6 +16,18 @@ from ginkgo_logging import context, settings, uncaught
 from ginkgo_logging.config import shutdown
 
 
+# Coverage makes a program several times slower; only the programs of these modules show what no other test does.
+MEASURED = {"test_cli_demo", "test_cli_run", "test_uncaught", "test_queue_handler", "test_stream_handler"}
+
+
+@pytest.fixture(autouse=True)
+def measured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let coverage look into the programs that a test starts only where that tells something new."""
+    if request.module.__name__ not in MEASURED:
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A new HOME without configuration, and an environment without our variables."""
