@@ -1,14 +1,21 @@
 """Count what became of every record, per handler, and report failures without logging them."""
 
+import itertools
+import os
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 REPORT_INTERVAL = 60.0
 """Seconds between two failure reports on stderr; failures in between are only counted."""
+
+
+_T = TypeVar("_T")
+
+_numbers = itertools.count(1)
 
 
 class Counts:
@@ -19,9 +26,10 @@ class Counts:
     number holds the handler's lock.
     """
 
-    __slots__ = ("failed", "masked", "sampled_out", "seen", "suppressed", "truncated", "written")
+    __slots__ = ("failed", "masked", "number", "sampled_out", "seen", "suppressed", "truncated", "written")
 
     def __init__(self) -> None:
+        self.number = next(_numbers)
         self.seen = 0
         self.written = 0
         self.suppressed = 0
@@ -65,45 +73,63 @@ def stats() -> dict[str, dict[str, int]]:
     """Return what became of the records so far, per handler of this process.
 
     Per handler, ``seen == written + suppressed + sampled_out + failed``; ``masked`` and ``truncated`` are
-    shares of ``written``. Handlers without a name are listed by class and number.
+    shares of ``written``. Handlers without a name are listed by class and the number of their creation.
     """
     result: dict[str, dict[str, int]] = {}
-    for number, handler in enumerate(sorted(_handlers, key=id)):
-        name = handler.name or f"{type(handler).__name__}-{number}"
+    for handler in sorted(members(_handlers), key=lambda handler: handler.counts.number):
+        name = handler.name or f"{type(handler).__name__}-{handler.counts.number}"
         while name in result:
             name += "'"
         result[name] = handler.counts.as_dict()
     return result
 
 
-class FailureReporter:
-    """Say on stderr that log lines were lost, at most once an interval, and how many since.
+def members(live: "weakref.WeakSet[_T]") -> list[_T]:
+    """Return what is in *live* now, while other threads may add to it."""
+    while True:
+        # Without a lock: a child forked while another thread holds one would hang.
+        try:
+            return list(live)
+        except RuntimeError:  # the set grew meanwhile
+            continue
 
-    Thread-safe: at worst two threads report one interval. Never raises, never logs.
+
+class FailureReporter:
+    """Say on stderr that something failed, at most once an interval, and how often since the last report.
+
+    Thread-safe, and safe in a signal handler. Never raises, never logs.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.mask: Callable[[str], str] = str
+        """What is done to a text before it is printed: an error may quote what was to be logged."""
         self._clock = clock
         self._next = float("-inf")
         self._unreported = 0
-        self._lock = threading.Lock()
+        self.reset_lock()
+
+    def reset_lock(self) -> None:
+        """Take a fresh lock; for a forked child, where the thread that held the old one does not exist."""
+        # Reentrant: a signal handler or a finalizer may fail to log while this thread is in here.
+        self._lock = threading.RLock()
 
     def report(self, where: str, error: BaseException) -> None:
         """Count one failure; print it if the interval since the last report is over."""
-        with self._lock:
-            self._unreported += 1
-            now = self._clock()
-            if now < self._next:
-                return
-            self._next = now + REPORT_INTERVAL
-            count, self._unreported = self._unreported, 0
         try:
-            sys.stderr.write(
-                f"ginkgo_logging: {where}: {count} record(s) not written: {type(error).__name__}: {error}\n"
-            )
+            with self._lock:
+                self._unreported += 1
+                now = self._clock()
+                if now < self._next:
+                    return
+                self._next = now + REPORT_INTERVAL
+                count, self._unreported = self._unreported, 0
+            what = self.mask(f"{where}: {type(error).__name__}: {error}")
+            what = what if what.isprintable() else ascii(what)
+            sys.stderr.write(f"ginkgo_logging: {what} (failures since the last report: {count})\n")
             sys.stderr.flush()
         except Exception:  # noqa: BLE001, S110 - stderr is the last resort; nothing is left to tell
             pass
 
 
 reporter = FailureReporter()
+os.register_at_fork(after_in_child=reporter.reset_lock)

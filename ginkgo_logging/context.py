@@ -15,7 +15,7 @@ from contextvars import Token as ContextToken
 from typing import Any, NamedTuple
 
 from ginkgo_logging import fields
-from ginkgo_logging.records import rename_taken
+from ginkgo_logging.records import printable, rename_taken
 
 _BOUND_BY_NAME = (fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
 
@@ -51,13 +51,17 @@ class Token:
 
         It does not apply when it was used before, is of another field, or comes from another thread or task.
         """
+        return self._previous if self.is_of_here() and name == self._name else None
+
+    def is_of_here(self) -> bool:
+        """Use the token up; tell whether it was fresh, and made in the running thread or task."""
         state = _current.get()
         try:
             _current.reset(self._context_token)
         except (ValueError, RuntimeError):
-            return None
+            return False
         _current.set(state)
-        return self._previous if name == self._name else None
+        return True
 
 
 def current() -> Context:
@@ -89,11 +93,12 @@ def _merged(own: Context, structlog_contextvars: Any) -> Context:
         }
     if not foreign:
         return own
-    ids = {name: str(foreign.pop(name)) for name in _BOUND_BY_NAME if foreign.get(name) is not None}
+    ids = [foreign.pop(name, None) for name in _BOUND_BY_NAME]
+    trace_id, span_id, log_category = (None if value is None else printable(value) for value in ids)
     return Context(
-        own.trace_id or ids.get(fields.TRACE_ID),
-        own.span_id or ids.get(fields.SPAN_ID),
-        own.log_category or ids.get(fields.LOG_CATEGORY),
+        own.trace_id or trace_id,
+        own.span_id or span_id,
+        own.log_category or log_category,
         {**rename_taken(foreign, fields.CORE), **own.fields},
     )
 
@@ -179,24 +184,29 @@ def with_span_id(span_id: object = None) -> Iterator[str]:
 
 def _set(name: str, value: object) -> Token:
     state = _current.get()
-    text = None if value is None else str(value) or None
-    return Token(name, getattr(state, name), _current.set(state._replace(**{name: text})))
+    text = None if value is None else printable(value) or None
+    return Token(name, getattr(state, name), _current.set(_replaced(state, name, text)))
+
+
+def _replaced(state: Context, name: str, value: Any) -> Context:
+    return state._replace(**{name: value})
 
 
 def _clear(name: str, token: object) -> None:
     value = token.previous(name) if isinstance(token, Token) else None
-    _current.set(_current.get()._replace(**{name: value}))
+    _current.set(_replaced(_current.get(), name, value))
 
 
 @contextlib.contextmanager
 def _scoped(name: str, value: object) -> Iterator[str]:
     before = getattr(_current.get(), name)
-    text = str(value)
-    _current.set(_current.get()._replace(**{name: text}))
+    token = _set(name, value)
     try:
-        yield text
+        yield printable(value)
     finally:
-        _current.set(_current.get()._replace(**{name: before}))
+        # A generator may be closed by another task or thread than entered the block: that one has its own.
+        if token.is_of_here():
+            _current.set(_replaced(_current.get(), name, before))
 
 
 # --- category and business fields -------------------------------------------------------------------------
@@ -223,9 +233,10 @@ def bind(**bound: Any) -> None:
     ``trace_id``, ``span_id`` and ``log_category`` set those; any other core name is kept as ``<name>_``.
     """
     state = _current.get()
-    ids = {name: bound.pop(name) for name in _BOUND_BY_NAME if name in bound}
-    if ids:
-        state = state._replace(**{name: None if v is None else str(v) or None for name, v in ids.items()})
+    for name in _BOUND_BY_NAME:
+        if name in bound:
+            value = bound.pop(name)
+            state = _replaced(state, name, None if value is None else printable(value) or None)
     if bound:
         if not fields.CORE.isdisjoint(bound):
             bound = rename_taken(bound, fields.CORE)
@@ -236,7 +247,7 @@ def bind(**bound: Any) -> None:
 def unbind(*names: str) -> None:
     """Remove these fields; names that are not bound are ignored."""
     state = _current.get()
-    ids = {name: None for name in names if name in _BOUND_BY_NAME}
+    ids: dict[str, Any] = {name: None for name in names if name in _BOUND_BY_NAME}
     gone = {f"{name}_" if name in fields.CORE else name for name in names}
     kept = {name: value for name, value in state.fields.items() if name not in gone}
     _current.set(state._replace(fields=kept, **ids))
@@ -250,9 +261,10 @@ def clear() -> None:
 @contextlib.contextmanager
 def bound(**scoped: Any) -> Iterator[None]:
     """Bind inside the block; afterwards fields, category and ids are exactly what they were before it."""
-    before = _current.get()
+    token = _current.set(_current.get())
     bind(**scoped)
     try:
         yield
     finally:
-        _current.set(before)
+        with contextlib.suppress(ValueError):  # as in _scoped
+            _current.reset(token)

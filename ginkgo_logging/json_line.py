@@ -3,7 +3,8 @@
 import dataclasses
 import enum
 import math
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ TRUNCATED_FIELDS = "truncated_fields"
 
 _MAX_DEPTH = 32
 _MAX_ITEMS = 10_000
-_LARGEST_INT = 2**63 - 1
+_SHORTEST = 64  # characters that a cut field keeps before whole fields are dropped
 _NEWLINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -29,7 +30,7 @@ def encode(line: dict[str, Any], default: Callable[[Any], Any] | None = None) ->
     try:
         return orjson.dumps(line, default or _plain, _NEWLINE)
     except Exception:  # noqa: BLE001 - orjson refuses the whole line for one odd value; the copy has none
-        return orjson.dumps(_Sanitizer(default).copy(line, 0), None, _NEWLINE)
+        return orjson.dumps(_Sanitizer(default).line(line), None, _NEWLINE)
 
 
 def encode_capped(
@@ -38,31 +39,47 @@ def encode_capped(
     """Return `encode`'s line, and whether it had to be cut to be no longer than *max_bytes*.
 
     The longest fields are cut first, as evenly as the space allows, and end in `MARKER`; if that is not
-    enough, fields whose name is not in *core* are dropped and counted in `TRUNCATED_FIELDS`.
+    enough, of the fields whose name is not in *core* only as many as fit are kept; `TRUNCATED_FIELDS` counts
+    the others.
     """
     data = encode(line, default)
     if len(data) <= max_bytes:
         return data, False
-    flat = {name: _cuttable(value) for name, value in orjson.loads(data).items()}
-    short = _cut_to_fit(flat, max_bytes)
-    if short is None:
-        kept = {name: value for name, value in flat.items() if name in core}
-        kept[TRUNCATED_FIELDS] = len(flat) - len(kept)
-        short = _cut_to_fit(kept, max_bytes)
+    flat = [_Field(name, value) for name, value in orjson.loads(data).items()]
+    short = _cut_to_fit(flat, max_bytes, _SHORTEST) or _drop_to_fit(flat, max_bytes, core)
     return short or orjson.dumps({TRUNCATED_FIELDS: len(flat)}, None, _NEWLINE), True
 
 
-def _cuttable(value: Any) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+class _Field:
+    """A field of a line that is too long; a nested value is cut as the text of its JSON."""
+
+    __slots__ = ("name", "text", "value")
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name = name
+        self.value = value
+        self.text: str | None = None
+        if isinstance(value, str):
+            self.text = value
+        elif isinstance(value, dict | list):
+            self.text = orjson.dumps(value).decode()
+
+    def cut(self, limit: int) -> Any:
+        """Return the value with at most *limit* characters before the marker, itself if it is that short."""
+        text = self.text
+        return self.value if text is None or len(text) <= limit + len(MARKER) else text[:limit] + MARKER
 
 
-def _cut_to_fit(line: Mapping[str, Any], max_bytes: int) -> bytes | None:
-    longest = max((len(value) for value in line.values() if isinstance(value, str)), default=0)
-    low, best = -1, None
-    high = min(longest, max_bytes)
-    while low < high:  # the largest limit whose line still fits
+def _cut_to_fit(line: list[_Field], max_bytes: int, shortest: int) -> bytes | None:
+    """Return the line with its fields as long as possible, or None if even at *shortest* it is too long."""
+    best = _cut_at(line, shortest)
+    if len(best) > max_bytes:
+        return None
+    longest = max((len(field.text) for field in line if field.text is not None), default=0)
+    low, high = shortest, min(longest, max_bytes)
+    while low < high:
         limit = (low + high + 1) // 2
-        data = orjson.dumps({name: _cut(value, limit) for name, value in line.items()}, None, _NEWLINE)
+        data = _cut_at(line, limit)
         if len(data) <= max_bytes:
             low, best = limit, data
         else:
@@ -70,16 +87,37 @@ def _cut_to_fit(line: Mapping[str, Any], max_bytes: int) -> bytes | None:
     return best
 
 
-def _cut(value: Any, limit: int) -> Any:
-    return value[:limit] + MARKER if isinstance(value, str) and len(value) > limit + len(MARKER) else value
+def _cut_at(line: list[_Field], limit: int) -> bytes:
+    return orjson.dumps({field.name: field.cut(limit) for field in line}, None, _NEWLINE)
+
+
+def _drop_to_fit(line: list[_Field], max_bytes: int, core: frozenset[str]) -> bytes | None:
+    dropped = _Field(TRUNCATED_FIELDS, sum(field.name not in core for field in line))
+    room = max_bytes - len(_cut_at([*(field for field in line if field.name in core), dropped], _SHORTEST))
+    chosen = []
+    for field in line:
+        if field.name in core:
+            chosen.append(field)
+        elif (size := _size(field)) <= room:
+            chosen.append(field)
+            dropped.value -= 1
+            room -= size
+    return _cut_to_fit([*chosen, dropped], max_bytes, _SHORTEST if room >= 0 else 0)
+
+
+def _size(field: _Field) -> int:
+    """Return the bytes that *field* takes in a line at least, its comma included."""
+    return len(orjson.dumps({field.name: field.cut(_SHORTEST)})) - 1
 
 
 def _plain(value: Any) -> Any:
     """Return a JSON form of an object that orjson has none for."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
-    if isinstance(value, set | frozenset):
+    if isinstance(value, set | frozenset | tuple):  # a subclass of tuple: orjson takes tuples themselves
         return list(value)
+    if isinstance(value, float):  # likewise
+        return float.__pos__(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, BaseException):
@@ -87,39 +125,58 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+# The name of a class, even where its metaclass lies about it or raises.
+class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+
+_sanitizing = threading.local()
+
+
 class _Sanitizer:
-    """Copies a value into what orjson accepts; one use only."""
+    """Copies a line into what orjson accepts; one use only."""
 
     def __init__(self, default: Callable[[Any], Any] | None) -> None:
         self._default = default or _plain
         self._items = 0
         self._open: set[int] = set()
 
-    def copy(self, value: Any, depth: int) -> Any:
-        """Return a copy of *value* of plain JSON types."""
+    def line(self, line: dict[str, Any]) -> dict[str, Any]:
+        """Return a copy of *line* of plain JSON types, no field missing."""
+        if getattr(_sanitizing, "is_running", False):
+            # Something in a line logs while it is printed, and fails: asking it twice on every level of that
+            # recursion would be exponential.
+            self._default = _placeholder
+            return self._copy_items(line.items(), line, 0)
+        _sanitizing.is_running = True
         try:
-            return self._copy(value, depth)
-        except Exception:  # noqa: BLE001 - any method of any object may raise anything
-            return f"<unprintable {type(value).__name__}>"
+            return self._copy_items(line.items(), line, 0)
+        finally:
+            _sanitizing.is_running = False
 
     def _copy(self, value: Any, depth: int) -> Any:
+        try:
+            return self._copy_scalar(value, depth)
+        except Exception:  # noqa: BLE001 - any method of any object may raise anything
+            return _placeholder(value)
+
+    def _copy_scalar(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
             return _valid_text(value)
         if isinstance(value, int):
-            return int(value) if -_LARGEST_INT <= value <= _LARGEST_INT else _integer_text(value)
+            return _integer(int.__pos__(value))
         if isinstance(value, float):
-            return float(value) if math.isfinite(value) else None
+            number = float.__pos__(value)
+            return number if math.isfinite(number) else None
         if isinstance(value, enum.Enum):
-            return self.copy(value.value, depth)
+            return self._copy(value.value, depth)
         return self._copy_container(value, depth)
 
     def _copy_container(self, value: Any, depth: int) -> Any:
         if depth >= _MAX_DEPTH or self._items >= _MAX_ITEMS:
-            return f"<{type(value).__name__} too deep or too large>"
+            return f"<{class_name(type(value))} too deep or too large>"
         if id(value) in self._open:
-            return f"<cycle to {type(value).__name__}>"
+            return f"<cycle to {class_name(type(value))}>"
         self._open.add(id(value))
         try:
             if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -127,17 +184,35 @@ class _Sanitizer:
             if isinstance(value, Mapping):
                 return self._copy_mapping(value, depth)
             if isinstance(value, list | tuple | set | frozenset):
-                return [self._item(item, depth) for item in islice(value, self._room())]
+                room = self._room()
+                items = [self._item(item, depth) for item in islice(value, room)]
+                return [*items, MARKER] if len(value) > room else items
             return self._copy_other(value, depth)
         finally:
             self._open.discard(id(value))
 
     def _copy_mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        room = self._room()
+        # A dict's own methods, as orjson does: a subclass may have others that raise.
+        items, keys = (
+            (dict.items(value), dict.keys(value)) if isinstance(value, dict) else (value.items(), value)
+        )
+        result = self._copy_items(islice(items, room), keys, depth)
+        if len(value) > room:
+            result[MARKER] = len(value) - room
+        return result
+
+    def _copy_items(
+        self, items: Iterable[tuple[Any, Any]], keys: Iterable[Any], depth: int
+    ) -> dict[str, Any]:
+        # A key that only becomes text here must not take the place of one that is that very text: 1 and "1".
+        taken = {key for key in keys if type(key) is str}
         result: dict[str, Any] = {}
-        for key, item in islice(value.items(), self._room()):
-            name = _valid_text(key if isinstance(key, str) else _key_text(key))
-            while name in result:  # 1 and "1" are two keys
-                name += "_"
+        for key, item in items:
+            name = _key_text(key)
+            if name is not key:
+                while name in taken or name in result:
+                    name += "_"
             result[name] = self._item(item, depth)
         return result
 
@@ -145,28 +220,38 @@ class _Sanitizer:
         try:
             return orjson.loads(orjson.dumps(value, None, orjson.OPT_SERIALIZE_NUMPY))
         except TypeError:
-            return self.copy(self._default(value), depth + 1)
+            return self._copy(self._default(value), depth + 1)
 
     def _room(self) -> int:
         return max(0, _MAX_ITEMS - self._items)
 
     def _item(self, item: Any, depth: int) -> Any:
         self._items += 1
-        return self.copy(item, depth + 1)
+        return self._copy(item, depth + 1)
+
+
+def _placeholder(value: object) -> str:
+    return f"<unprintable {class_name(type(value))}>"
 
 
 def _valid_text(text: str) -> str:
-    # str() first: a str subclass may have an encode() of its own.
-    return str.encode(text, "utf-8", "backslashreplace").decode()
+    """Return *text*, itself if it is plain and valid; lone surrogates are escaped."""
+    # str's own method: a subclass may have an encode() that does something else.
+    valid = str.encode(text, "utf-8", "backslashreplace").decode()
+    return text if type(text) is str and len(valid) == len(text) else valid
 
 
 def _key_text(key: object) -> str:
+    if isinstance(key, str):
+        return _valid_text(key)
     try:
-        return str(key)
-    except Exception:  # noqa: BLE001 - see _Sanitizer.copy
-        return f"<unprintable {type(key).__name__}>"
+        return _valid_text(str(key))
+    except Exception:  # noqa: BLE001 - see _Sanitizer._copy
+        return _placeholder(key)
 
 
-def _integer_text(value: int) -> str:
+def _integer(value: int) -> int | str:
+    if -(2**63) <= value < 2**64:  # what orjson takes
+        return value
     # str() of an integer of more than 4,300 digits raises (sys.set_int_max_str_digits); hex() does not.
     return str(value) if value.bit_length() < 10_000 else hex(value)

@@ -6,11 +6,15 @@ makes the second handler pay only for its own formatting and write.
 
 import itertools
 import logging
+import pickle  # to see what a socket or a process queue could carry; nothing is ever unpickled here
+import re
+import threading
 import traceback
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ginkgo_logging import fields
+from ginkgo_logging.json_line import class_name
 
 _bare_record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
 
@@ -22,6 +26,8 @@ ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName
 
 # uvicorn sends the message a second time, with colour codes, under this name.
 _NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
+
+_PLAIN_TYPES = (str, int, float, bool, type(None))
 
 _sequence = itertools.count(1)
 
@@ -39,8 +45,9 @@ class RecordState:
 
     ``fields`` are the flat business fields (bound context, then `extra`), none of which has a core name.
     ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
-    ``verdict`` is the reason for which a filter of ours refused the record (``suppressed`` or
-    ``sampled_out``), or None. ``suppressed_count`` marks a summary line of the error flow control;
+    ``verdict`` is the reason for which a filter of ours last refused the record (``suppressed``,
+    ``sampled_out`` or ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not
+    look at it twice. ``suppressed_count`` marks a summary line of the error flow control;
     ``printed_elsewhere`` one whose traceback the interpreter prints itself.
     """
 
@@ -52,9 +59,9 @@ class RecordState:
         "message",
         "printed_elsewhere",
         "processed_by",
+        "refused_by",
         "seq",
         "suppressed_count",
-        "throttled_by",
         "truncated",
         "verdict",
     )
@@ -66,8 +73,8 @@ class RecordState:
         self.error: ErrorText | None = None
         self.verdict: str | None = None
         self.masked_by: object = None
-        self.throttled_by: object = None
         self.processed_by: tuple[object, ...] = ()
+        self.refused_by: tuple[object, ...] = ()
         self.suppressed_count: int | None = None
         self.printed_elsewhere = False
         self.masked = False
@@ -75,7 +82,7 @@ class RecordState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # SocketHandler pickles with protocol 1, which cannot take slots; filters stay in their own process.
-        return _rebuild, (dict(self.fields), self.seq, self.message, self.error, self.suppressed_count)
+        return _rebuild, (_portable(self.fields), self.seq, self.message, self.error, self.suppressed_count)
 
 
 def _rebuild(
@@ -84,6 +91,22 @@ def _rebuild(
     state = RecordState(own_fields)
     state.seq, state.message, state.error, state.suppressed_count = seq, message, error, suppressed
     return state
+
+
+def _portable(own_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy in which text stands for what cannot be pickled: one such value must not cost the line."""
+    return {
+        name: value if type(value) in _PLAIN_TYPES or _is_picklable(value) else printable(value)
+        for name, value in own_fields.items()
+    }
+
+
+def _is_picklable(value: object) -> bool:
+    try:
+        pickle.dumps(value, 1)
+    except Exception:  # noqa: BLE001 - a __reduce__ may raise anything
+        return False
+    return True
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
@@ -106,13 +129,18 @@ def adopt(
     """
     attributes = record.__dict__
     own = bound
-    if type(record.msg) is dict and not record.args:
-        own = {**own, **rename_taken(record.msg, fields.CORE)}
-    if len(attributes) != BARE_LENGTH and (extra := extra_of(record)):
-        trace_id = trace_id or _id_from(extra, fields.TRACE_ID)
-        span_id = span_id or _id_from(extra, fields.SPAN_ID)
-        log_category = log_category or _id_from(extra, fields.LOG_CATEGORY)
-        own = {**own, **extra}
+    try:
+        if type(record.msg) is dict and not record.args:
+            own = {**own, **rename_taken(record.msg, fields.CORE)}
+        if len(attributes) != BARE_LENGTH and (extra := extra_of(record)):
+            if not fields.CORE.isdisjoint(extra):
+                trace_id = _take_id(extra, fields.TRACE_ID, trace_id)
+                span_id = _take_id(extra, fields.SPAN_ID, span_id)
+                log_category = _take_id(extra, fields.LOG_CATEGORY, log_category)
+                extra = rename_taken(extra, fields.CORE)
+            own = {**own, **extra}
+    except Exception:  # noqa: BLE001 - a key may refuse to be hashed or compared; the line is worth more
+        own = bound
     attributes["_ginkgo"] = state = RecordState(own)
     attributes["trace_id"] = trace_id or ""
     attributes["span_id"] = span_id or ""
@@ -120,15 +148,18 @@ def adopt(
     return state
 
 
-def _id_from(extra: dict[str, Any], name: str) -> str | None:
-    value = extra.pop(f"{name}_", None)
-    return printable(value) if value else None
+def _take_id(extra: dict[str, Any], name: str, bound: str | None) -> str | None:
+    """Return the id *name*; one in *extra* counts if none is bound, and stays there if it is another one."""
+    value = extra.pop(name, None)
+    text = "" if value is None else printable(value)
+    if bound and text and text != bound:
+        extra[name] = value
+    return bound or text or None
 
 
 def extra_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `extra` (or a record factory) put on *record*, no key of it a core name."""
-    extra = {name: value for name, value in record.__dict__.items() if name not in _NOT_EXTRA}
-    return extra if fields.CORE.isdisjoint(extra) else rename_taken(extra, fields.CORE)
+    """Return what `extra` (or a record factory) put on *record*, under the names used there."""
+    return {name: value for name, value in record.__dict__.items() if name not in _NOT_EXTRA}
 
 
 def rename_taken(own_fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:
@@ -143,15 +174,59 @@ def rename_taken(own_fields: Mapping[str, Any], taken: frozenset[str]) -> dict[s
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return the formatted message; arguments that do not fit the template are appended, never raised."""
+    """Return the formatted message; never raises.
+
+    Where the arguments do not fit the template, or one does not print, as much as possible is shown.
+    """
     message = record.msg
-    if not record.args and type(message) is str:
-        return message
     try:
+        if type(message) is str and not record.args:
+            return message
         return record.getMessage()
     except Exception:  # noqa: BLE001 - any object may be logged, its __str__ may raise anything
-        template = printable(message)
-        return f"{template} [args: {printable(record.args)}]" if record.args else template
+        return _salvage(message, record.args)
+
+
+_salvaging = threading.local()
+
+# Not the flag " ": in a message "100% sure" is a text.
+_CONVERSION = re.compile(r"%%|%(?:\((?P<name>[^()]*)\))?[#0\-+]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]")
+
+
+def _salvage(message: object, args: object) -> str:
+    # An object whose __str__ logs itself and then fails would otherwise be asked twice on every level of that
+    # recursion, which is exponential.
+    if getattr(_salvaging, "is_running", False):
+        return message if type(message) is str else f"<unprintable {class_name(type(message))}>"
+    _salvaging.is_running = True
+    try:
+        return _fill(printable(message), args)
+    except Exception:  # noqa: BLE001 - arguments of hand-made records may be anything, too
+        return printable(message)
+    finally:
+        _salvaging.is_running = False
+
+
+def _fill(template: str, args: object) -> str:
+    """Put each argument where its conversion is, as text, and those without one at the end.
+
+    Not only at the end: in ``password=%s`` masking must see the value beside its name.
+    """
+    named = args if isinstance(args, Mapping) else {}
+    rest = (
+        list(args) if isinstance(args, tuple | list) else [] if named else [args] if args is not None else []
+    )
+
+    def shown(conversion: re.Match[str]) -> str:
+        name = conversion["name"]
+        if name is not None:
+            return printable(named[name]) if name in named else conversion[0]
+        if conversion[0] == "%%":
+            return "%"
+        return printable(rest.pop(0)) if rest else conversion[0]
+
+    text = _CONVERSION.sub(shown, template)
+    return f"{text} [args: {', '.join(map(printable, rest))}]" if rest else text
 
 
 def printable(value: object) -> str:
@@ -159,17 +234,25 @@ def printable(value: object) -> str:
     try:
         return str(value)
     except Exception:  # noqa: BLE001 - see message_of
-        return f"<unprintable {type(value).__name__}>"
+        return f"<unprintable {class_name(type(value))}>"
 
 
 def error_of(record: logging.LogRecord) -> ErrorText | None:
     """Return the exception of *record* as text, without regard to masking; None if there is none."""
     info = record.exc_info
-    if not info or not isinstance(info, tuple) or info[0] is None:
+    if not isinstance(info, tuple) or not info or info[0] is None:
         return ErrorText("", "", record.exc_text) if record.exc_text else None
-    kind, value, trace = info
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    if len(info) != 3 or not isinstance(
+        info[1], BaseException
+    ):  # the caller's mistake; stdlib takes any tuple
+        return ErrorText("", "", printable(info))
+    _, value, trace = info
+    kind = type(value)
+    name = class_name(kind)
     try:
+        name = (
+            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        )
         text = "".join(traceback.format_exception(kind, value, trace)).rstrip("\n")
     except Exception as exc:  # noqa: BLE001 - an exception may carry notes or frames that do not print
         text = f"<traceback unavailable: {type(exc).__name__}>"

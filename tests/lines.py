@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from typing import Any, NoReturn
 
 from ginkgo_logging.handlers import LineHandler
@@ -63,11 +64,18 @@ def make_record(
     return record
 
 
+def raised(error: BaseException) -> Any:
+    """Return *error* with a traceback, as `sys.exc_info` gives it."""
+    try:
+        raise error
+    except BaseException:
+        return sys.exc_info()
+
+
 def logger_with(*handlers: logging.Handler, name: str = "tests.pipe") -> logging.Logger:
     """Return a logger that writes to *handlers* only."""
     logger = logging.getLogger(name)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    for handler in handlers:
-        logger.addHandler(handler)
+    logger.handlers[:] = handlers
     return logger

@@ -3,7 +3,8 @@
 import logging
 
 from ginkgo_logging import context
-from ginkgo_logging.records import adopt
+from ginkgo_logging.accounting import reporter
+from ginkgo_logging.records import adopt, state_of
 
 
 class ContextFilter(logging.Filter):
@@ -20,5 +21,9 @@ class ContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Complete *record*, unless another handler's turn did so before; it always passes."""
         if "_ginkgo" not in record.__dict__:
-            adopt(record, *context.current())
+            try:
+                adopt(record, *context.current())
+            except Exception as exc:  # noqa: BLE001 - what is bound through structlog may be anything
+                state_of(record)
+                reporter.report("context", exc)
         return True

@@ -3,11 +3,20 @@
 import logging
 import weakref
 from collections.abc import Collection
+from typing import Any
 
-from ginkgo_logging.accounting import reporter
-from ginkgo_logging.fields import LOG_CATEGORY, SPAN_ID, TRACE_ID
+from ginkgo_logging.accounting import members, reporter
+from ginkgo_logging.fields import DEFAULT_CATEGORY, LOG_CATEGORY, SPAN_ID, TRACE_ID
 from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
-from ginkgo_logging.records import ErrorText, RecordState, error_of, extra_of, message_of, state_of
+from ginkgo_logging.records import (
+    ATTRIBUTES,
+    ErrorText,
+    RecordState,
+    error_of,
+    extra_of,
+    message_of,
+    state_of,
+)
 
 WITHHELD = "[withheld: masking failed]"
 """Stands for a text that could not be masked."""
@@ -19,7 +28,7 @@ class MaskingFilter(logging.Filter):
     Message after ``%`` formatting, `extra`, bound context, exception chain and stack text are masked as
     `ginkgo_logging.masking.Masker` describes. The caller's objects stay as they are, and so does a record
     without secrets; where there is one, the record holds the masked text from here on, for every handler that
-    follows. What cannot be masked is withheld.
+    follows. What cannot be masked is withheld. List it last: what a filter after it adds is not masked.
     """
 
     def __init__(
@@ -43,11 +52,9 @@ class MaskingFilter(logging.Filter):
             elif state.masked_by is self:
                 return True
             self._mask(record, state)
+            state.masked_by = self
         except Exception as exc:  # noqa: BLE001 - fails closed: nothing unmasked is left to print
-            state = RecordState({})
-            _withhold(record, state)
-            reporter.report("masking", type(exc)("(details withheld)"))
-        state.masked_by = self
+            return self._withhold(record, exc)
         return True
 
     def _mask(self, record: logging.LogRecord, state: RecordState) -> None:
@@ -55,18 +62,33 @@ class MaskingFilter(logging.Filter):
         message = state.message
         if message is None:
             message = message_of(record)
-        state.message = masked = masker.text(message)
+        masked = masker.text(message)
         if masked is not message:
             state.masked = True
             record.msg, record.args = masked, ()
+            if "message" in record.__dict__:  # from an earlier handler's formatter
+                record.message = masked
+        elif record.args or type(record.msg) is not str:
+            self._mask_unprinted(record)
+        state.message = masked
         if state.fields:
             self._mask_fields(record, state)
-        if record.exc_info or record.exc_text:
+        if record.exc_info or record.exc_text or state.error is not None:
             self._mask_error(record, state)
         if record.stack_info:
             stack = masker.text(record.stack_info)
             if stack is not record.stack_info:
                 state.masked, record.stack_info = True, stack
+
+    def _mask_unprinted(self, record: logging.LogRecord) -> None:
+        """Mask what the message does not show of a dict behind it; a foreign formatter may read that itself."""
+        args: Any = record.args
+        message: Any = record.msg
+        # issubclass: isinstance asks the object for its class, too, and that may raise.
+        if issubclass(type(args), dict):
+            record.args = self.masker.mapping(args)
+        elif issubclass(type(message), dict):
+            record.msg = self.masker.mapping(message)
 
     def _mask_fields(self, record: logging.LogRecord, state: RecordState) -> None:
         own = state.fields
@@ -74,10 +96,13 @@ class MaskingFilter(logging.Filter):
         if masked is own:
             return
         state.fields, state.masked = masked, True
-        attributes = record.__dict__
-        for name in attributes.keys() & own.keys():
-            if attributes[name] is own[name]:  # came in through `extra`; another formatter may print it
-                attributes[name] = masked[name]
+        # What came in through `extra` is on the record, too, where another formatter may find it.
+        for name, value in extra_of(record).items():
+            kept = next((kept for kept in (name, f"{name}_") if own.get(kept, ...) is value), None)
+            if kept is not None:
+                record.__dict__[name] = masked.get(kept, WITHHELD)
+            elif name not in _IDS:  # named otherwise in *own*, or overridden there
+                record.__dict__[name] = self.masker.value(value)
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
         error = state.error or error_of(record)
@@ -90,25 +115,47 @@ class MaskingFilter(logging.Filter):
             # A formatter that found exc_info would render the exception anew, unmasked.
             record.exc_info, record.exc_text = None, masked.stack_trace
 
+    def _withhold(self, record: logging.LogRecord, error: Exception) -> bool:
+        """Leave nothing on *record* that masking did not see; refuse it if not even that is possible."""
+        state = record.__dict__.get("_ginkgo")
+        try:
+            if not isinstance(state, RecordState):
+                state = RecordState({})
+            bare = {name: record.__dict__[name] for name in _SAFE if name in record.__dict__}
+            bare |= {"msg": WITHHELD, "args": (), "exc_info": None, "_ginkgo": state}
+            if "message" in bare:
+                bare["message"] = WITHHELD
+            for name in ("exc_text", "stack_info"):
+                bare[name] = bare.get(name) and WITHHELD
+            if record.exc_info:
+                bare["exc_text"] = WITHHELD
+            for name, default in _IDS.items():
+                bare.setdefault(name, default)
+            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self
+            state.error = ErrorText("", "", WITHHELD) if bare["exc_text"] or state.error else None
+            record.__dict__ = bare
+            reporter.report("masking", RuntimeError(f"{type(error).__name__} (details withheld)"))
+        except Exception:  # noqa: BLE001 - such as the end of the stack
+            if isinstance(state, RecordState):
+                state.verdict = "failed"
+            return False
+        return True
+
+
+_IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
+_SAFE = ATTRIBUTES | _IDS.keys()
 
 _instances: "weakref.WeakSet[MaskingFilter]" = weakref.WeakSet()
 
 
 def mask_text(text: str) -> str:
     """Return *text* as the masking filters in use would print it, for text that takes another way out."""
-    for masking_filter in list(_instances):
-        text = masking_filter.masker.text(text)
+    try:
+        for masking_filter in members(_instances):
+            text = masking_filter.masker.text(text)
+    except Exception:  # noqa: BLE001 - fails closed
+        return WITHHELD
     return text
 
 
-def _withhold(record: logging.LogRecord, state: RecordState) -> None:
-    """Leave nothing on *record* that masking did not see."""
-    for name in extra_of(record).keys() - {TRACE_ID, SPAN_ID, LOG_CATEGORY}:
-        record.__dict__.pop(name, None)
-    record.msg, record.args = WITHHELD, ()
-    if record.exc_info or record.exc_text:
-        record.exc_info, record.exc_text = None, WITHHELD
-        state.error = ErrorText("", "", WITHHELD)
-    record.stack_info = record.stack_info and WITHHELD
-    state.message, state.masked = WITHHELD, True
-    record.__dict__["_ginkgo"] = state
+reporter.mask = mask_text

@@ -4,14 +4,16 @@ import atexit
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 
-from ginkgo_logging.accounting import reporter
+from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.records import RecordState, message_of, state_of
-from ginkgo_logging.throttling import Summary, Throttle, pattern_of
+from ginkgo_logging.throttling import OTHERS, Summary, Throttle, pattern_of
 
 
 class ThrottleFilter(logging.Filter):
@@ -44,9 +46,14 @@ class ThrottleFilter(logging.Filter):
 
     def _admit(self, record: logging.LogRecord) -> bool:
         state = state_of(record)
-        if state.throttled_by is self or state.suppressed_count is not None:
-            return state.verdict != "suppressed"
-        state.throttled_by = self
+        if state.suppressed_count is not None:
+            return True
+        if self in state.processed_by:
+            if self not in state.refused_by:
+                return True
+            state.verdict = "suppressed"
+            return False
+        state.processed_by = (*state.processed_by, self)
         text = message_of(record)
         template = record.msg if record.args and isinstance(record.msg, str) else pattern_of(text)
         origin = (record.name, record.levelno, record.pathname, record.lineno)
@@ -54,22 +61,19 @@ class ThrottleFilter(logging.Filter):
         if not self._enabled:
             return True
         if not passes:
-            state.verdict = "suppressed"
+            state.verdict, state.refused_by = "suppressed", (*state.refused_by, self)
             self._arm_timer()
         if summary is not None:
-            _log_summary(summary)
-        self._log_due()
+            _log_summaries([summary])
+        _log_summaries(self.throttle.due())
         return passes
-
-    def _log_due(self) -> None:
-        for summary in self.throttle.due():
-            _log_summary(summary)
 
     def _arm_timer(self) -> None:
         # Without it, a program that falls silent after a burst would tell of the burst only at its end.
         due = self.throttle.next_due
         if due is None or (self._timer is not None and self._timer.is_alive()):
             return
+        _flush_at_child_exit()
         self._timer = threading.Timer(max(0.05, due - time.time()), self._on_timer)
         self._timer.name = "ginkgo-logging-throttle"
         self._timer.daemon = True
@@ -79,7 +83,7 @@ class ThrottleFilter(logging.Filter):
     def _on_timer(self) -> None:
         self._timer = None
         try:
-            self._log_due()
+            _log_summaries(self.throttle.due())
             self._arm_timer()
         except Exception as exc:  # noqa: BLE001 - nobody could catch it in this thread
             reporter.report("error flow control", exc)
@@ -90,12 +94,22 @@ class ThrottleFilter(logging.Filter):
         if timer is not None:
             timer.cancel()
         summaries = self.throttle.flush()
-        for summary in summaries if self._enabled else ():
+        if self._enabled:
+            _log_summaries(summaries)
+
+
+def _log_summaries(summaries: Iterable[Summary]) -> None:
+    for summary in summaries:
+        try:
             _log_summary(summary)
+        except Exception as exc:  # noqa: BLE001 - a foreign handler may raise
+            reporter.report("error flow control", exc)
 
 
 def _log_summary(summary: Summary) -> None:
-    name, level, pathname, lineno = summary.detail  # type: ignore[misc] # what _admit handed over
+    name, level, pathname, lineno = _OF_NO_CALL
+    if isinstance(summary.detail, tuple) and summary.key != OTHERS:
+        name, level, pathname, lineno = summary.detail  # what _admit handed over
     logger = logging.getLogger(name)
     message = "%d more like this from %s to %s: %s"
     args = (summary.suppressed, _clock(summary.first), _clock(summary.last), summary.example)
@@ -107,6 +121,10 @@ def _log_summary(summary: Summary) -> None:
     logger.handle(record)
 
 
+_OF_NO_CALL = ("ginkgo_logging", logging.ERROR, "(several)", 0)
+"""Logger, level and source of a summary that stands for several patterns."""
+
+
 def _clock(seconds: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(seconds))
 
@@ -116,18 +134,30 @@ _instances: "weakref.WeakSet[ThrottleFilter]" = weakref.WeakSet()
 
 def flush_all() -> None:
     """Report what every throttle of this process holds back; runs at exit by itself."""
-    for throttle_filter in list(_instances):
+    for throttle_filter in members(_instances):
         throttle_filter.flush()
 
 
 def throttles() -> list[Throttle]:
     """Return the counts of every throttle filter alive, for statistics."""
-    return [throttle_filter.throttle for throttle_filter in list(_instances)]
+    return [throttle_filter.throttle for throttle_filter in members(_instances)]
 
 
 def _reset_after_fork() -> None:
-    for throttle_filter in list(_instances):
+    for throttle_filter in members(_instances):
         throttle_filter.throttle.reset_after_fork()
+
+
+_flushes_in = 0
+
+
+def _flush_at_child_exit() -> None:
+    # Before CPython 3.13 a child of multiprocessing ends without atexit.
+    global _flushes_in
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _flushes_in != os.getpid():
+        _flushes_in = os.getpid()
+        util.Finalize(None, flush_all, exitpriority=0)
 
 
 # Registered after logging's own hook, so that it runs before the handlers are closed.

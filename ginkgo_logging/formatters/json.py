@@ -23,8 +23,9 @@ class JsonFormatter(OrjsonFormatter):
     The options are python-json-logger's: *fmt* names attributes of the record to add (``%(processName)s``
     or a list), *rename_fields* renames keys of the line, *static_fields* and *defaults* add keys,
     *reserved_attrs* leaves keys out. A core key keeps its value: what another option brings under its name is
-    kept under ``<name>_``. A line is at most *max_bytes* long, long fields are cut with a marker; container
-    runtimes split lines above 16 KiB. Never raises for a value that cannot be printed. Thread-safe.
+    kept under ``<name>_``. A line with *prefix* and newline is at most *max_bytes* long, long fields are cut
+    with a marker; container runtimes split lines above 16 KiB. Never raises for a value that cannot be
+    printed. Thread-safe.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class JsonFormatter(OrjsonFormatter):
         stack_info_as_array: bool = False,
         json_default: Callable[[Any], Any] | None = None,
     ) -> None:
-        if not isinstance(max_bytes, int) or max_bytes < 1024:
-            raise ValueError(f"max_bytes must be a whole number from 1024, got {max_bytes!r}")
+        least = 1024 + len(prefix.encode())
+        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < least:
+            raise ValueError(f"max_bytes must be a whole number from {least}, got {max_bytes!r}")
         super().__init__(
             [] if fmt is None else fmt,
             datefmt,
@@ -62,6 +64,8 @@ class JsonFormatter(OrjsonFormatter):
         )
         self.max_bytes = max_bytes
         self._prefix = prefix.encode()
+        self._room = max_bytes - len(self._prefix)
+        self._core = fields.CORE.union(self.rename_fields.get(name, name) for name in fields.CORE)
         self._left_out = frozenset(reserved_attrs or ()) - frozenset(RESERVED_ATTRS)
         self._has_options = bool(
             self._required_fields or rename_fields or static_fields or defaults or self._left_out
@@ -83,8 +87,9 @@ class JsonFormatter(OrjsonFormatter):
         line = self._line(record, state)
         if self._has_options:
             line = self._with_options(line, record)
-        data, truncated = encode_capped(line, self.max_bytes, fields.CORE, self.json_default)
-        state.truncated = state.truncated or truncated
+        data, truncated = encode_capped(line, self._room, self._core, self.json_default)
+        if truncated:
+            state.truncated = True
         return self._prefix + data if self._prefix else data
 
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
@@ -109,7 +114,8 @@ class JsonFormatter(OrjsonFormatter):
         line[fields.PID] = record.process or os.getpid()
         if self._container:
             line.update(self._container)
-        if record.exc_info or record.exc_text:
+        # A queue's prepare() removes the exception from the record; a masking filter before it has kept the text.
+        if record.exc_info or record.exc_text or state.error is not None:
             self._add_error(line, state.error or error_of(record))
         if record.stack_info:
             line[fields.STACK_INFO] = self.formatStack(record.stack_info)
@@ -140,10 +146,11 @@ class JsonFormatter(OrjsonFormatter):
         if "asctime" in self._required_fields:
             record.asctime = self.formatTime(record, self.datefmt)
         for name in self._required_fields:
-            if name not in fields.CORE and name not in self.defaults:
+            if name not in fields.CORE and (name in record.__dict__ or name not in more):
                 more[name] = record.__dict__.get(name)
         more.update(self.static_fields)
-        line = {**rename_taken(more, fields.CORE), **line}
+        for name, value in rename_taken(more, fields.CORE).items():
+            line.setdefault(name, value)
         result: dict[str, Any] = {}
         for name, value in line.items():
             if name in self._left_out:

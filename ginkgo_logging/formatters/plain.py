@@ -1,6 +1,7 @@
 """PlainFormatter: one readable line a record, which no message can break or forge."""
 
 import logging
+import time
 from typing import Any, Literal
 
 from ginkgo_logging.fields import DEFAULT_CATEGORY
@@ -9,9 +10,17 @@ from ginkgo_logging.records import RecordState, error_of, message_of, printable,
 LAYOUT = "%(asctime)s %(levelname)-8s %(name)s %(ids)s%(message)s%(fields)s (%(filename)s:%(lineno)d)"
 """The default line. ``ids`` is ``[category trace_id] `` where set, ``fields`` the business fields."""
 
-# C0 and C1 controls, the line and paragraph separators, and the marks that reorder text on a terminal
-# (Unicode Technical Report 36, "Bidirectional Text Spoofing").
-_CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+# C0 and C1 controls, the line and paragraph separators, the marks that reorder text on a terminal (Unicode
+# Technical Report 36, "Bidirectional Text Spoofing"), and lone surrogates, which no encoding takes.
+_CONTROLS = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    0x061C,
+    *range(0x200E, 0x2010),
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+    *range(0xD800, 0xE000),
+]
 _ESCAPES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
 _ESCAPES |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 _BLOCK_ESCAPES = _ESCAPES | {ord("\n"): "\n  ", ord("\t"): "\t"}
@@ -20,9 +29,10 @@ _BLOCK_ESCAPES = _ESCAPES | {ord("\n"): "\n  ", ord("\t"): "\t"}
 class PlainFormatter(logging.Formatter):
     """Format each record as one line; tracebacks follow, indented, so that a line without indent is a record.
 
-    Takes the arguments of `logging.Formatter`; a format may also name ``ids`` and ``fields``. Control
-    characters, newlines among them, are shown escaped: a message can neither forge a line nor drive a
-    terminal. Thread-safe.
+    Takes the arguments of `logging.Formatter`; a format may also name ``ids``, ``fields`` and any business
+    field. Should it name what a record does not have, that record gets the default layout. Control characters,
+    newlines among them, are shown escaped: a message can neither forge a line nor drive a terminal. The record
+    stays as it is. Thread-safe.
     """
 
     default_msec_format = "%s.%03d"
@@ -37,19 +47,64 @@ class PlainFormatter(logging.Formatter):
         defaults: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(LAYOUT if fmt is None else fmt, datefmt, style, validate, defaults=defaults)
+        self._is_default = fmt is None
+        self._is_own_time = datefmt is not None or type(self).formatTime is not logging.Formatter.formatTime
+        self._uses_time = self.usesTime()
+        # Tabs and newlines of the format itself are meant; those of a value are not.
+        self._allowed = {ord(char) for char in self._fmt or "" if not char.isprintable()}
+        self._second: tuple[int, str] = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback and stack, indented."""
         state = state_of(record)
-        values = dict(record.__dict__)
+        if self._is_default:
+            line = self._line(record, state)
+        else:
+            try:
+                line = self._custom_line(record, state)
+            except Exception:  # noqa: BLE001 - a name that is missing, or an object that does not print
+                line = self._line(record, state)
+        return line + below(record, state) if has_more(record, state) else line
+
+    def _line(self, record: logging.LogRecord, state: RecordState) -> str:
+        """Return the line of the default layout; ``LAYOUT % record.__dict__``, but faster."""
         message = message_of(record) if state.message is None else state.message
-        values["message"] = escape(message)
+        return escape(
+            f"{self._time(record)} {record.levelname:<8} {record.name} {ids_of(record)}{message}"
+            f"{fields_of(state) if state.fields else ''} ({record.filename}:{record.lineno})"
+        )
+
+    def _time(self, record: logging.LogRecord) -> str:
+        if self._is_own_time:
+            return self.formatTime(record, self.datefmt)
+        second = int(record.created)
+        cached, text = self._second
+        if cached != second:
+            text = time.strftime(self.default_time_format, self.converter(second))
+            self._second = second, text
+        return f"{text}.{int(record.msecs):03d}"
+
+    def _custom_line(self, record: logging.LogRecord, state: RecordState) -> str:
+        values = {**state.fields, **record.__dict__}
+        values["message"] = message_of(record) if state.message is None else state.message
         values["ids"] = ids_of(record)
         values["fields"] = fields_of(state)
-        if self.usesTime():
+        if self._uses_time:
             values["asctime"] = self.formatTime(record, self.datefmt)
-        # The record itself stays as it is: another formatter reads it next.
-        return self.formatMessage(logging.makeLogRecord(values)) + below(record, state)
+        if not self._allowed:
+            return escape(self.formatMessage(_View(values)))  # type: ignore[arg-type]
+        for name, value in values.items():
+            if type(value) is str:
+                values[name] = escape(value)
+        table = {code: text for code, text in _ESCAPES.items() if code not in self._allowed}
+        return self.formatMessage(_View(values)).translate(table)  # type: ignore[arg-type]
+
+
+class _View:
+    """Looks like a record to a format style, which reads nothing but ``__dict__``."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__ = values
 
 
 def escape(text: str) -> str:
@@ -58,26 +113,28 @@ def escape(text: str) -> str:
 
 
 def ids_of(record: logging.LogRecord) -> str:
-    """Return category (unless it is the default) and trace_id of *record* in brackets, or ""."""
+    """Return category (unless it is the default) and trace_id of *record* in brackets, or ""; not escaped."""
     attributes = record.__dict__
-    category = attributes["log_category"]
-    known = ["" if category == DEFAULT_CATEGORY else category, attributes["trace_id"]]
-    text = " ".join(filter(None, known))
-    return f"[{escape(text)}] " if text else ""
+    category, trace_id = attributes["log_category"], attributes["trace_id"]
+    if category == DEFAULT_CATEGORY:
+        return f"[{trace_id}] " if trace_id else ""
+    return f"[{category} {trace_id}] " if trace_id else f"[{category}] "
 
 
 def fields_of(state: RecordState) -> str:
-    """Return the business fields as `` name=value`` pairs, or ""."""
-    return "".join(
-        f" {printable(name)}={printable(value)}" for name, value in state.fields.items()
-    ).translate(_ESCAPES)
+    """Return the business fields as `` name=value`` pairs, or ""; not escaped."""
+    return "".join([f" {printable(name)}={printable(value)}" for name, value in state.fields.items()])
+
+
+def has_more(record: logging.LogRecord, state: RecordState) -> bool:
+    """Tell whether a traceback or a stack belongs below the line of *record*."""
+    return bool(record.exc_info or record.exc_text or record.stack_info or state.error)
 
 
 def below(record: logging.LogRecord, state: RecordState) -> str:
     """Return the traceback and the stack of *record*, each line indented, or ""."""
-    text = ""
-    if (record.exc_info or record.exc_text) and (error := state.error or error_of(record)):
-        text = "\n" + error.stack_trace
+    error = state.error or error_of(record)
+    text = f"\n{error.stack_trace}" if error is not None else ""
     if record.stack_info:
-        text += "\n" + record.stack_info
+        text += f"\n{record.stack_info}"
     return text.translate(_BLOCK_ESCAPES)

@@ -1,19 +1,33 @@
 """CountingHandler and LineHandler: from the filters' verdict to the counted write of one line."""
 
 import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ginkgo_logging import accounting
 from ginkgo_logging.records import RecordState
 
+_MOST_NESTED = 5
+
+
+class _Nesting(threading.local):
+    """How many log calls of this thread are inside one another; in a list, which is quicker to change."""
+
+    def __init__(self) -> None:
+        self.depth = [0]
+
+
+_nesting = _Nesting()
+
 
 class CountingHandler(logging.Handler):
     """Filter each record, give it to `emit`, and count in ``counts`` what became of it.
 
     A handler never raises into the program: a record whose filters or `emit` raise is counted as failed and
-    reported on stderr at most once a minute. A record that a filter of another package refuses is none of
-    ours and not counted. `emit` runs without the handler's lock.
+    reported on stderr at most once a minute; so is one logged inside five other log calls, as by an object that
+    logs itself when it is printed. A record that a filter of another package refuses is none of ours and not
+    counted. `emit` runs without the handler's lock.
     """
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
@@ -23,7 +37,11 @@ class CountingHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
+        depth = _nesting.depth
+        depth[0] += 1
         try:
+            if depth[0] > _MOST_NESTED:
+                raise RecursionError("log calls inside log calls")  # noqa: TRY301 - it is counted below
             verdict = self.filter(record)
             if verdict:
                 # CPython 3.12 and later: a filter may replace the record.
@@ -32,6 +50,8 @@ class CountingHandler(logging.Handler):
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
             return False
+        finally:
+            depth[0] -= 1
         state: RecordState | None = record.__dict__.get("_ginkgo")
         if state is not None and state.verdict is not None:
             self.count(state.verdict)

@@ -1,17 +1,15 @@
 """ConsoleHandler: colours and aligned columns on a terminal, one plain line a record anywhere else."""
 
+import copy
 import logging
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, ids_of
+from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
 from ginkgo_logging.handlers.stream import StreamHandler
-from ginkgo_logging.records import RecordState, error_of, message_of, state_of
-
-if TYPE_CHECKING:
-    pass
+from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, state_of
 
 _MESSAGE_WIDTH = 48
 _NAME_WIDTH = 16
@@ -50,7 +48,16 @@ class ConsoleHandler(StreamHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of *record*, laid out for the terminal if the stream is one."""
-        return self._layout.format(record) if self._layout is not None else super().format(record)
+        if self._layout is not None:
+            return self._layout.format(record)
+        return super().format(_without_error(record) if state_of(record).printed_elsewhere else record)
+
+
+def _without_error(record: logging.LogRecord) -> logging.LogRecord:
+    record, state = copy.copy(record), copy.copy(state_of(record))
+    state.error = record.exc_info = record.exc_text = None
+    record.__dict__["_ginkgo"] = state
+    return record
 
 
 def _is_colorful(stream: TextIO | None) -> bool:
@@ -68,7 +75,7 @@ class TerminalFormatter(logging.Formatter):
     Rich gives the styles, which are turned into escape sequences once, and draws tracebacks.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         from rich.cells import cell_len
         from rich.console import Console
 
@@ -82,30 +89,26 @@ class TerminalFormatter(logging.Formatter):
         self._second: tuple[int, str] = (-1, "")
 
     def _codes(self, style: str) -> tuple[str, str]:
-        start, _, end = (
-            self._console.get_style(style)
-            .render(
-                "\0",
-                color_system=self._console._color_system,
-            )
-            .partition("\0")
-        )
+        """Return the escape sequences that turn *style* on and off."""
+        with self._console.capture() as capture:
+            self._console.print("\0", style=style, end="", markup=False, highlight=False)
+        start, _, end = capture.get().partition("\0")
         return start, end
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line with escape sequences, and below it the traceback."""
         state = state_of(record)
         message = escape(message_of(record) if state.message is None else state.message)
-        level = record.levelname
-        on, off = self._levels.get(level, ("", ""))
+        on, off = self._levels.get(record.levelname, ("", ""))
         dim_on, dim_off = self._dim
-        ids = ids_of(record)
+        ids = escape(ids_of(record))
         if ids:
             ids = f"{self._ids[0]}{ids}{self._ids[1]}"
+        source = escape(f"{fields_of(state)} ({record.filename}:{record.lineno})")
         return (
-            f"{dim_on}{self._time(record.created)}{dim_off} {on}{level:<8}{off} "
+            f"{dim_on}{self._time(record.created)}{dim_off} {on}{escape(record.levelname):<8}{off} "
             f"{self._pad(escape(record.name), _NAME_WIDTH)} {ids}{self._pad(message, _MESSAGE_WIDTH)} "
-            f"{dim_on}{fields_of(state)} ({record.filename}:{record.lineno}){dim_off}{self._below(record, state)}"
+            f"{dim_on}{source}{dim_off}{self._below(record, state)}"
         )
 
     def _time(self, created: float) -> str:
@@ -121,19 +124,15 @@ class TerminalFormatter(logging.Formatter):
         return text + " " * (width - cells)
 
     def _below(self, record: logging.LogRecord, state: RecordState) -> str:
-        if not (record.exc_info or record.exc_text or record.stack_info):
+        if state.printed_elsewhere or not has_more(record, state):
             return ""
-        if state.printed_elsewhere:
-            return ""
-        plain = below(record, state)
         error = state.error or error_of(record)
-        # Rich shows what it is given: masked text, control characters and stack_info are for the plain form.
-        if not record.exc_info or error is None or record.stack_info or "\\x" in plain:
-            return plain
-        try:
-            return "\n" + self._draw(record.exc_info).rstrip("\n")
-        except Exception:  # noqa: BLE001 - a picture that fails leaves the text
-            return plain
+        if error is not None and record.exc_info and not record.stack_info and _is_clean(error):
+            try:
+                return "\n" + self._draw(record.exc_info).rstrip("\n")
+            except Exception:  # noqa: BLE001, S110 - a picture that fails leaves the text
+                pass
+        return below(record, state)
 
     def _draw(self, exc_info: Any) -> str:
         from rich.traceback import Traceback
@@ -142,3 +141,8 @@ class TerminalFormatter(logging.Formatter):
         with self._console.capture() as capture:
             self._console.print(traceback)
         return capture.get()
+
+
+def _is_clean(error: ErrorText) -> bool:
+    """Tell whether Rich, which shows what it is given, may show *error*."""
+    return all(escape(line) is line for line in error.stack_trace.replace("\t", " ").split("\n"))

@@ -5,26 +5,39 @@ import logging
 import os
 import select
 import sys
+import threading
 from typing import TextIO
 
+from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers.base import LineHandler
 
-_FULL_PIPE_TIMEOUT = 5.0
+_FULL_PIPE_SECONDS = 5
 
 
 class StreamHandler(LineHandler):
     """Write each line to *stream* with one system call.
 
     Text that the program printed before is flushed first, so that lines do not tear. A reader that is slow
-    makes the caller wait, as with any pipe; on a non-blocking stream no longer than five seconds, then the
-    record counts as failed. Lines of several processes on one pipe stay whole up to the size that the system
-    writes at once (``PIPE_BUF``, 4 KiB on Linux). A stream without a descriptor is written to as text.
+    makes the caller wait, as with any pipe; on a non-blocking stream no longer than five seconds, then records
+    count as failed until the reader goes on. Lines of several processes on one pipe stay whole up to the size
+    that the system writes at once (``PIPE_BUF``, 4 KiB on Linux). A stream without a descriptor is written to
+    as text.
     """
 
     def __init__(self, *, stream: TextIO | None, level: int | str = logging.NOTSET) -> None:
         super().__init__(level=level)
         self.stream = stream
+        self._is_torn = False  # a line got out in part
+        self._is_stalled = False  # the last wait for the reader was in vain
+        self._writer = 0  # the thread inside a write
+        self._waiting: list[bytes] = []
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Forget the write that a thread of the parent is inside; a thread here may bear its number."""
+        self._writer = 0
+        self._waiting.clear()
 
     def write_line(self, line: bytes) -> None:
         """Write *line* whole or raise OSError or ValueError (a closed stream)."""
@@ -37,10 +50,50 @@ class StreamHandler(LineHandler):
             stream.write(line.decode())
             stream.flush()
             return
-        # A signal handler may log while the program is inside a write of this very stream.
-        with contextlib.suppress(RuntimeError):
+        thread = threading.get_ident()
+        if self._writer == thread:
+            # A signal handler or finalizer logs while the line that it interrupted may be half-way out.
+            self._waiting.append(line)
+            return
+        # The same while the program is inside a write of this very stream, or it does not block and is full.
+        with contextlib.suppress(RuntimeError, BlockingIOError):
             stream.flush()
-        write_all(descriptor, line)
+        self._writer = thread
+        try:
+            self._write(descriptor, b"\n" + line if self._is_torn else line)
+            while self._waiting:
+                self._write(descriptor, self._waiting.pop(0))
+        except BaseException:
+            self._lose_waiting()
+            raise
+        finally:
+            self._writer = 0
+
+    def _write(self, descriptor: int, line: bytes) -> None:
+        written, length = 0, len(line)
+        try:
+            while written < length:
+                try:
+                    written += os.write(descriptor, memoryview(line)[written:] if written else line)
+                except BlockingIOError:
+                    self._wait(descriptor)
+        finally:
+            if written:
+                self._is_torn = written < length
+        self._is_stalled = False
+
+    def _lose_waiting(self) -> None:
+        # They were counted as written when they were put off.
+        self.counts.written -= len(self._waiting)
+        self.counts.failed += len(self._waiting)
+        self._waiting.clear()
+
+    def _wait(self, descriptor: int) -> None:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLOUT)
+        if not poller.poll(0 if self._is_stalled else _FULL_PIPE_SECONDS * 1000):
+            self._is_stalled = True
+            raise BlockingIOError("the reader of this stream has stopped")
 
 
 class JsonStreamHandler(StreamHandler):
@@ -49,14 +102,3 @@ class JsonStreamHandler(StreamHandler):
     def __init__(self, *, stream: TextIO | None = None, level: int | str = logging.NOTSET) -> None:
         super().__init__(stream=sys.stdout if stream is None else stream, level=level)
         self.setFormatter(JsonFormatter())
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of *data* to *descriptor*, waiting for a full non-blocking one for at most five seconds."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            if not select.select([], [descriptor], [], _FULL_PIPE_TIMEOUT)[1]:
-                raise
