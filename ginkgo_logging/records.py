@@ -51,37 +51,24 @@ class RecordState:
     ``printed_elsewhere`` one whose traceback the interpreter prints itself.
     """
 
-    __slots__ = (
-        "error",
-        "fields",
-        "masked",
-        "masked_by",
-        "message",
-        "printed_elsewhere",
-        "processed_by",
-        "refused_by",
-        "seq",
-        "suppressed_count",
-        "truncated",
-        "verdict",
-    )
+    # On the class, not in __init__: most stay as they are, and each assignment costs every record.
+    message: str | None = None
+    error: ErrorText | None = None
+    verdict: str | None = None
+    masked_by: object = None
+    processed_by: tuple[object, ...] = ()
+    refused_by: tuple[object, ...] = ()
+    suppressed_count: int | None = None
+    printed_elsewhere = False
+    masked = False
+    truncated = False
 
     def __init__(self, own_fields: Mapping[str, Any]) -> None:
         self.fields = own_fields
         self.seq = next(_sequence)
-        self.message: str | None = None
-        self.error: ErrorText | None = None
-        self.verdict: str | None = None
-        self.masked_by: object = None
-        self.processed_by: tuple[object, ...] = ()
-        self.refused_by: tuple[object, ...] = ()
-        self.suppressed_count: int | None = None
-        self.printed_elsewhere = False
-        self.masked = False
-        self.truncated = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # SocketHandler pickles with protocol 1, which cannot take slots; filters stay in their own process.
+        # Filters stay in their own process.
         return _rebuild, (_portable(self.fields), self.seq, self.message, self.error, self.suppressed_count)
 
 

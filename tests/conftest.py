@@ -15,7 +15,6 @@ import structlog
 from ginkgo_logging import context, settings, uncaught
 from ginkgo_logging.config import shutdown
 
-
 # Coverage makes a program several times slower; only the programs of these modules show what no other test does.
 MEASURED = {"test_cli_demo", "test_cli_run", "test_uncaught", "test_queue_handler", "test_stream_handler"}
 

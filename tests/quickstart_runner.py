@@ -40,7 +40,7 @@ class _Service(http.server.BaseHTTPRequestHandler):
         self.send_response(204)
         self.end_headers()
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
     def log_message(self, *_: object) -> None: ...
 
@@ -109,7 +109,9 @@ def main() -> None:
         lines = log_file.read_bytes().splitlines() if log_file.exists() else []
         report.append({"heading": heading, "code": code, "rows": [json.loads(line) for line in lines[seen:]]})
         seen = len(lines)
-    report.append({"heading": "headers that service B got", "code": "", "rows": [{"ids": _Service.trace_ids}]})
+    report.append(
+        {"heading": "headers that service B got", "code": "", "rows": [{"ids": _Service.trace_ids}]}
+    )
     sys.__stdout__.write("\nREPORT " + json.dumps(report))
 
 

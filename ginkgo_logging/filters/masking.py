@@ -2,7 +2,7 @@
 
 import logging
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ginkgo_logging.accounting import members, reporter
@@ -41,6 +41,7 @@ class MaskingFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.masker = Masker(fields, allow=allow, patterns=patterns, replacement=replacement)
+        self._clean: Mapping[str, object] | None = None
         _instances.add(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -92,8 +93,13 @@ class MaskingFilter(logging.Filter):
 
     def _mask_fields(self, record: logging.LogRecord, state: RecordState) -> None:
         own = state.fields
+        if own is self._clean:
+            return
         masked = self.masker.mapping(own)
         if masked is own:
+            # What is bound seldom changes from line to line, and these values cannot change in between.
+            if _UNCHANGEABLE.issuperset(map(type, own.values())):
+                self._clean = own
             return
         state.fields, state.masked = masked, True
         # What came in through `extra` is on the record, too, where another formatter may find it.
@@ -142,6 +148,7 @@ class MaskingFilter(logging.Filter):
         return True
 
 
+_UNCHANGEABLE = frozenset({str, int, float, bool, type(None)})
 _IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
 _SAFE = ATTRIBUTES | _IDS.keys()
 

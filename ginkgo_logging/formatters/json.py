@@ -11,6 +11,19 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 from ginkgo_logging import fields
 from ginkgo_logging.environment import host_metadata
+from ginkgo_logging.fields import (
+    HOSTNAME,
+    LEVEL,
+    LOG_CATEGORY,
+    LOGGER_NAME,
+    MESSAGE,
+    PID,
+    SEQ,
+    SOURCE,
+    SPAN_ID,
+    TIMESTAMP,
+    TRACE_ID,
+)
 from ginkgo_logging.json_line import encode_capped
 from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, rename_taken, state_of
 
@@ -75,7 +88,7 @@ class JsonFormatter(OrjsonFormatter):
         self._container = {
             name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
         }
-        self._second: tuple[int, str] = (-1, "")
+        self._second = ("", "")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as text, without its newline."""
@@ -95,23 +108,29 @@ class JsonFormatter(OrjsonFormatter):
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
         attributes = record.__dict__
         message = state.message
+        digits = str(int(record.created * 1_000_000)).zfill(7)
+        second, text = self._second
+        if digits[:-6] != second:
+            text = self._begin(digits[:-6])
+        # One literal: a dict that grows key by key takes half as long again.
         line: dict[str, Any] = {
-            fields.TIMESTAMP: self._timestamp(record.created),
-            fields.LEVEL: record.levelname.lower(),
-            fields.LOGGER_NAME: record.name,
-            fields.MESSAGE: message_of(record) if message is None else message,
-            fields.LOG_CATEGORY: attributes["log_category"],
+            TIMESTAMP: f"{text}.{digits[-6:]}Z",
+            LEVEL: record.levelname.lower(),
+            LOGGER_NAME: record.name,
+            MESSAGE: message_of(record) if message is None else message,
+            LOG_CATEGORY: attributes["log_category"],
+            TRACE_ID: attributes["trace_id"],
+            SPAN_ID: attributes["span_id"],
+            **state.fields,
+            SOURCE: f"{record.filename}:{record.lineno}",
+            SEQ: state.seq,
+            HOSTNAME: self._hostname,
+            PID: record.process or os.getpid(),
         }
-        if trace_id := attributes["trace_id"]:
-            line[fields.TRACE_ID] = trace_id
-        if span_id := attributes["span_id"]:
-            line[fields.SPAN_ID] = span_id
-        if state.fields:
-            line.update(state.fields)
-        line[fields.SOURCE] = f"{record.filename}:{record.lineno}"
-        line[fields.SEQ] = state.seq
-        line[fields.HOSTNAME] = self._hostname
-        line[fields.PID] = record.process or os.getpid()
+        if not line[TRACE_ID]:
+            del line[TRACE_ID]
+        if not line[SPAN_ID]:
+            del line[SPAN_ID]
         if self._container:
             line.update(self._container)
         # A queue's prepare() removes the exception from the record; a masking filter before it has kept the text.
@@ -123,13 +142,10 @@ class JsonFormatter(OrjsonFormatter):
             line[fields.SUPPRESSED_COUNT] = state.suppressed_count
         return line
 
-    def _timestamp(self, created: float) -> str:
-        second = int(created)
-        cached, text = self._second
-        if cached != second:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = second, text
-        return f"{text}.{int((created - second) * 1_000_000):06d}Z"
+    def _begin(self, second: str) -> str:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
+        self._second = second, text
+        return text
 
     def _add_error(self, line: dict[str, Any], error: ErrorText | None) -> None:
         if error is None:

@@ -43,4 +43,3 @@ class FlightRecorderHandler(TargetHandler):
                 self.recount("sampled_out", "written")
         self.pass_on(record)
         self.count("written")
-

@@ -135,4 +135,3 @@ class QueueHandler(TargetHandler):
             item.set()
         else:
             self.pass_on(item)
-
