@@ -239,7 +239,9 @@ def show(spent: dict[str, list[float]]) -> None:
         ratios = _ratios(numbers, spent[BASE])
         what = CONTESTANTS[name].__doc__
         print(f"{name:30} {statistics.median(ratios):6.2f} {min(ratios):6.2f} {max(ratios):6.2f}   {what}")
-    print(f"\nratio: time of a call divided by that of {BASE!r} in the same round; median, min, max of the rounds")
+    print(
+        f"\nratio: time of a call divided by that of {BASE!r} in the same round; median, min, max of the rounds"
+    )
     print(f"\n{OURS!r} divided by")
     for name, numbers in spent.items():
         if not name.startswith("ours"):
@@ -261,7 +263,9 @@ def _version(package: str) -> str:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=5000, help="calls of a contestant in a round")
     options = parser.parse_args()

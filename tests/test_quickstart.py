@@ -161,9 +161,10 @@ def test_engine(report: Blocks) -> None:
     """
     rows = _rows(report, "class EngineHistoric")
 
-    assert [("Engine started", "engine-1", "portfolio-1"), ("Engine completed", "engine-1", "portfolio-1")] == [
-        (row["message"], row["engine_id"], row["portfolio_id"]) for row in rows
-    ]
+    assert [
+        ("Engine started", "engine-1", "portfolio-1"),
+        ("Engine completed", "engine-1", "portfolio-1"),
+    ] == [(row["message"], row["engine_id"], row["portfolio_id"]) for row in rows]
 
 
 def test_local_mode(report: Blocks) -> None:

@@ -1,4 +1,4 @@
-"""The handlers that a dictConfig file names: console, JSON stream, rotating file, and those in front of others."""
+"""The handlers that a dictConfig file names: console, JSON stream, rotating file, queue, flight recorder."""
 
 from ginkgo_logging.handlers.base import CountingHandler, LineHandler
 from ginkgo_logging.handlers.console import ConsoleHandler
