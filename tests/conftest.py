@@ -45,23 +45,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def clean_logging(home: Path) -> Iterator[None]:
     """Bring loggers, hooks, settings and context back to what they were."""
-    root = logging.getLogger()
-    known = set(logging.Logger.manager.loggerDict)
-    handlers, level = root.handlers[:], root.level
+    before = {logger: _state_of(logger) for logger in _loggers()}
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     token = context._current.set(context.Context())
     yield
     shutdown()
-    for handler in root.handlers[:]:
-        if handler not in handlers:
-            root.removeHandler(handler)
-            handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in set(logging.Logger.manager.loggerDict) - known:
-        _reset(logging.Logger.manager.loggerDict[name])
-    for name in ("ginkgo", "ginkgo_logging", "py.warnings"):
-        _reset(logging.getLogger(name))
+    for logger in _loggers():
+        handlers, level, propagate, disabled, filters = before.get(
+            logger, ([], logging.NOTSET, True, False, [])
+        )
+        for handler in logger.handlers[:]:
+            if handler not in handlers:
+                logger.removeHandler(handler)
+                handler.close()
+        logger.handlers[:], logger.filters[:] = handlers, filters
+        logger.setLevel(level)
+        logger.propagate, logger.disabled = propagate, disabled
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     uncaught.uninstall()
     settings.activate(None)
@@ -70,14 +69,13 @@ def clean_logging(home: Path) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def _reset(logger: Any) -> None:
-    if isinstance(logger, logging.Logger):
-        for handler in logger.handlers[:]:
-            logger.removeHandler(handler)
-            handler.close()
-        logger.setLevel(logging.NOTSET)
-        logger.propagate, logger.disabled = True, False
-        logger.filters.clear()
+def _loggers() -> list[logging.Logger]:
+    there = list(logging.Logger.manager.loggerDict.values())
+    return [logging.getLogger(), *(logger for logger in there if isinstance(logger, logging.Logger))]
+
+
+def _state_of(logger: logging.Logger) -> tuple[Any, ...]:
+    return logger.handlers[:], logger.level, logger.propagate, logger.disabled, logger.filters[:]
 
 
 @pytest.fixture

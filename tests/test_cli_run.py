@@ -671,3 +671,14 @@ def test_no_command() -> None:
 
     assert 2 == code
     assert error.startswith("usage: ginkgo-logging ")
+
+
+def test_children_that_set_logging_up_do_it_as_run_did(write: Callable[[str, str], Path]) -> None:
+    """
+    The options of run are in the environment of what the program starts.
+    """
+    write("program.py", "import os; print(os.environ['LOGGING_MODE'], os.environ.get('LOGGING_CONFIG'))")
+
+    done = run("--mode", "local", "--config", "test", "program.py")
+
+    assert (0, "local test\n") == (done.returncode, done.stdout)

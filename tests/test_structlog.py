@@ -657,3 +657,16 @@ def test_structlog_without_setup_is_as_ever() -> None:
 
     assert "plain" in done.stdout
     assert "a=1" in done.stdout
+
+
+def test_a_chain_for_standard_loggers_that_was_configured_first(tmp_path: Path) -> None:
+    """
+    A chain that ends in keyword arguments for logging works though it was set before setup().
+    """
+    structlog.configure(processors=[structlog.stdlib.render_to_log_kwargs])
+    setup(file_path=tmp_path / "first.log", console_level="CRITICAL")
+
+    structlog.get_logger("tests.first").info("event", key=1)
+
+    (row,) = map(orjson.loads, (tmp_path / "first.log").read_bytes().splitlines())
+    assert ("event", 1) == (row["message"], row["key"])

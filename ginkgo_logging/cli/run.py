@@ -19,7 +19,8 @@ _USAGE = "ginkgo-logging run [OPTIONS] (SCRIPT | -m MODULE) [ARGS ...]"
 _NOTES = """\
 SCRIPT is a file, or a directory or zip archive with a __main__.py. What follows SCRIPT or MODULE is the
 program's own. A child process that multiprocessing starts by fork goes on logging; one that it spawns begins
-without the layer: let it call ginkgo_logging.setup(), or log through GLOG, which sets itself up.
+without the layer: let it call ginkgo_logging.setup(), or log through GLOG, which sets itself up. It finds
+--mode and --config in its environment, as LOGGING_MODE and LOGGING_CONFIG.
 """
 _TAKE_A_VALUE = ("--config", "--mode", "--trace-id")
 
@@ -75,8 +76,18 @@ def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         _take_place(options.program, os.path.dirname(os.path.realpath(path)), always=False)
         program = _script(path, source)
     setup(options.config, mode=options.mode)
+    _hand_down(options)
     context.set_trace_id(options.trace_id or context.new_trace_id())
     return lambda: _become(program)
+
+
+def _hand_down(options: argparse.Namespace) -> None:
+    """Let the program's child processes that set logging up by themselves do it as we did."""
+    if options.mode is not None:
+        os.environ["LOGGING_MODE"] = options.mode
+    if options.config is not None:
+        is_file = os.path.isfile(options.config)
+        os.environ["LOGGING_CONFIG"] = os.path.abspath(options.config) if is_file else options.config
 
 
 def _absolute(name: str) -> str:

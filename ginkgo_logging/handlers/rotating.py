@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterator
 from os import write
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 from ginkgo_logging.handlers.base import LineHandler
 
@@ -31,6 +31,7 @@ LOOK_SECONDS = 1.0
 CREDIT_SHARE = 256
 """A writer looks at the file's size each time it has filled this part of the room that was left."""
 
+_TORN_LOOKS = 20
 _OPEN_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _TO_ROLL_OVER = os.R_OK | os.W_OK | os.X_OK
 # These lead to whatever file the shell has opened for us, and that is the shell's to rename.
@@ -183,10 +184,14 @@ class RotatingFileHandler(LineHandler):
         if not self._is_regular:
             return self._is_torn
         try:
-            # Looked at twice, for another process may be in the middle of its write.
-            return _last_byte(self._path) != b"\n" and _last_byte(self._path) != b"\n"
+            # Another process may be in the middle of its write; one that was killed there will not go on.
+            for _ in range(_TORN_LOOKS):
+                if _last_byte(self._path) == b"\n":
+                    return False
+                sleep(0.001)
         except OSError:  # we may be allowed to write and not to read
             return self._is_torn
+        return True
 
     def _reopen(self) -> None:
         """Open the live file, hold it, and put it in the place of the one that is open."""

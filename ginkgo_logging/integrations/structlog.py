@@ -28,7 +28,9 @@ def configure() -> None:
     chain: list[Any] = [structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs]
     if structlog.is_configured():
         chain = structlog.get_config()["processors"]
-        if ... not in chain:
+        # Chains that cannot work with structlog's default logger, which prints: they were written for ours.
+        ends_for_logging = chain[-1:] == [structlog.stdlib.render_to_log_kwargs]
+        if ... not in chain and not (ends_for_logging and _prints()):
             return
     structlog.configure(
         processors=chain,
@@ -36,6 +38,10 @@ def configure() -> None:
         logger_factory=StandardLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _prints() -> bool:
+    return isinstance(structlog.get_config()["logger_factory"], structlog.PrintLoggerFactory)
 
 
 class BoundLogger(_filtering):  # type: ignore[misc] # structlog makes the class at run time
