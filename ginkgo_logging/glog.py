@@ -1,7 +1,9 @@
 """GLOG: the platform's familiar calls, a thin adapter over one standard logger."""
 
+import contextlib
 import logging
 import os
+import sys
 import threading
 from typing import Any
 
@@ -110,13 +112,13 @@ class GinkgoLogger:
         # A program that configured logging, with `setup`, dictConfig or otherwise, is left as it is.
         if next(handlers_of(self._logger), None) is None:
             for fault in setup_or_defaults():
-                _own_logger.warning("logging runs with its defaults: %s", fault)
+                _warn("logging keeps to its defaults where the settings are wrong: %s", fault)
         file_names, console_log = self._arguments
         for name in [file_names] if isinstance(file_names, str) else file_names or ():
             try:
                 self._add_file(name, logging.DEBUG)
             except (OSError, ValueError, ConfigError) as exc:
-                _own_logger.warning("no log file %r: %s", name, exc)
+                _warn("no log file %r: %s", name, exc)
         if console_log and not any(is_of_type("console", handler) for handler in handlers_of(self._logger)):
             self._add(ConsoleHandler(level=_console_level()), "console")
         for name, method in _ALIASES.items():
@@ -236,6 +238,14 @@ class GinkgoLogger:
         handler.name = name
         handler.addFilter(SharedFilters(self._logger))
         self._logger.addHandler(handler)
+
+
+def _warn(message: str, *args: object) -> None:
+    """Say what is wrong with the configuration: as a warning, on stderr if no handler takes warnings."""
+    _own_logger.warning(message, *args)
+    if all(handler.level > logging.WARNING for handler in handlers_of(_own_logger)) and sys.stderr:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(mask_text(f"ginkgo_logging: {message % args}\n"))
 
 
 def _from_caller(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def _blocks(page: Path, language: str) -> list[str]:
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.name)
 def test_python_examples_run(page: Path) -> None:
     """
-    Each Python example of a page runs by itself, without a word on stderr but log lines.
+    Each Python example of a page runs by itself, with nothing but log lines on stderr.
     """
     for code in _blocks(page, "python"):
         done = subprocess.run(
@@ -39,7 +39,8 @@ def test_python_examples_run(page: Path) -> None:
             timeout=60,
             check=False,
         )
-        assert (0, "") == (done.returncode, done.stderr), code
+        strange = [line for line in done.stderr.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
+        assert (0, []) == (done.returncode, strange), code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

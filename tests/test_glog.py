@@ -217,7 +217,10 @@ def test_missing_dictconfig_file_warns(
     log.INFO("hello")
 
     warning, line = rows()
-    assert "logging runs with its defaults: /nowhere.yaml: no such dictConfig file" in warning["message"]
+    assert (
+        "keeps to its defaults where the settings are wrong: /nowhere.yaml: no such dictConfig file"
+        in warning["message"]
+    )
     assert "hello" == line["message"]
 
 
@@ -871,3 +874,18 @@ def test_console_handler_is_recognised(log: GinkgoLogger) -> None:
     log.set_level("CRITICAL", "console")
 
     assert [logging.CRITICAL, logging.CRITICAL] == [console.level, plain.level]
+
+
+def test_fault_is_said_where_no_handler_takes_warnings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    With a console for errors only, what is wrong with the settings is still said, on stderr.
+    """
+    for name, value in {"LEVEL_CONSOLE": "ERROR", "FORMAT": "xml", "LOCAL_FILE_ENABLED": "false"}.items():
+        monkeypatch.setenv(f"LOGGING_{name}", value)
+    logging.getLogger().handlers.clear()
+
+    GinkgoLogger("tests.quiet").info("hello")
+
+    assert "ginkgo_logging: logging keeps to its defaults" in capsys.readouterr().err
