@@ -90,6 +90,8 @@ def members(live: "weakref.WeakSet[_T]") -> list[_T]:
         # Without a lock: a child forked while another thread holds one would hang.
         try:
             return list(live)
+        except RecursionError:  # a RuntimeError, too, and one that would come back for ever
+            raise
         except RuntimeError:  # the set grew meanwhile
             continue
 

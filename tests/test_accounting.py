@@ -18,6 +18,7 @@ from lines import Collector, logger_with, make_record, strict
 from ginkgo_logging import accounting, stats
 from ginkgo_logging.accounting import REPORT_INTERVAL, FailureReporter
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ProcessorFilter, ThrottleFilter
+from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.filters.throttle import flush_all
 from ginkgo_logging.formatters import JsonFormatter, PlainFormatter
 from ginkgo_logging.handlers import LineHandler, RotatingFileHandler, StreamHandler
@@ -33,6 +34,7 @@ def law_holds(counts: accounting.Counts) -> bool:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> FailureReporter:
     """A reporter that has reported nothing yet."""
     reporter = FailureReporter()
+    reporter.mask = mask_text
     for module in (
         "accounting",
         "filters.context",
@@ -254,8 +256,8 @@ class TestReporter:
             now[0] = seconds
             reporter.report("handler 'file'", OSError(28, "No space left"))
 
-        text = "ginkgo_logging: handler 'file': OSError: [Errno 28] No space left (failures since the last report: "
-        assert f"{text}1)\n{text}3)\n" == capsys.readouterr().err
+        text = "ginkgo_logging: handler 'file': OSError: [Errno 28] No space left (failures since the last"
+        assert f"{text} report: 1)\n{text} report: 3)\n" == capsys.readouterr().err
 
     @pytest.mark.parametrize("stderr", [None, "closed", "broken"])
     def test_without_stderr(self, stderr: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,25 +364,27 @@ class TestRecursion:
         """
         handler = Collector(ContextFilter(), ThrottleFilter(), MaskingFilter(), formatter=formatter)
 
-        def descend(record: logging.LogRecord) -> None:
+        records = [make_record("deep", level=logging.ERROR) for _ in range(2000)]
+
+        def descend() -> None:
             try:
-                descend(record)
+                descend()
             except RecursionError:
                 try:
-                    handler.handle(make_record("deep", level=logging.ERROR))
+                    handler.handle(records.pop())
                 except RecursionError:
                     raised_by.append(sys.exc_info()[2])
                 raise
 
         raised_by: list[Any] = []
         with pytest.raises(RecursionError):
-            descend(make_record())
+            descend()
         handler.handle(make_record("sound"))
 
         assert law_holds(handler.counts)
         assert handler.lines[-1].count(b"sound") == 1
-        # Only where not even handle() or make_record() could be called.
-        assert len(raised_by) < 20
+        # Only where not even handle() and what it begins with could be called.
+        assert len(raised_by) < 4
 
     def test_signal_handler_that_logs(self, tmp_path: Path) -> None:
         """
@@ -501,4 +505,4 @@ def test_report_in_a_forked_child() -> None:
         check=True,
     )
 
-    assert result.stderr.startswith(b"ginkgo_logging: child: ValueError: z")
+    assert b"ginkgo_logging: child: ValueError: z" in result.stderr

@@ -385,7 +385,7 @@ class TestElsewhere:
         """
         program = (
             "import logging, sys; from ginkgo_logging import setup; setup(mode='local'); "
-            "logging.error('x', exc_info=ValueError('y')); print([m for m in sys.modules if m.startswith('rich')])"
+            "logging.error('x', exc_info=ValueError('y')); print([m for m in sys.modules if m[:4] == 'rich'])"
         )
 
         result = subprocess.run(

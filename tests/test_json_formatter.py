@@ -591,9 +591,9 @@ class TestCap:
         """
         many = {f"field{n}": "v" * 100 for n in range(500)}
 
-        row = row_of(make_record("hi", extra=many), max_bytes=1024, rename_fields={"message": "@message"})
+        row = row_of(make_record("hi", extra=many), max_bytes=1024, rename_fields={"source": "code.location"})
 
-        assert "hi" == row["@message"]
+        assert "orders.py:42" == row["code.location"]
 
     def test_counted_once_per_line(self) -> None:
         """

@@ -59,7 +59,7 @@ def log_extra(logger: logging.Logger) -> None:
 
 
 def log_core_named_extra(logger: logging.Logger) -> None:
-    logger.error("x", extra={"source": {"password": SECRET}, "level": f"password={SECRET}"})
+    logger.error("x", extra={"source": {"password": SECRET}, "level": f"password={SECRET}", "level_": "x"})
 
 
 def log_context(logger: logging.Logger) -> None:
@@ -382,6 +382,24 @@ def test_report_on_stderr_is_masked(capsys: Any, monkeypatch: pytest.MonkeyPatch
 
     err = capsys.readouterr().err
     assert (True, 1, False) == ("password=***" in err, len(err.splitlines()), SECRET in err or "\x1b" in err)
+
+
+def test_report_of_failing_masking(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The report of failing masking tells what kind of error it was, and nothing that the error says.
+    """
+    from ginkgo_logging import accounting
+
+    monkeypatch.setattr(accounting.reporter, "_next", float("-inf"))
+    monkeypatch.setattr(accounting.reporter, "mask", str)
+    masking = MaskingFilter()
+    masking.masker = BrokenMasker()
+    monkeypatch.setattr(BrokenMasker, "where", "mapping")
+
+    logger_with(collector(JsonFormatter(), masking)).info("x", extra={"password": SECRET})
+
+    assert "RuntimeError (details withheld)" in (err := capsys.readouterr().err)
+    assert SECRET not in err
 
 
 def test_masked_is_counted_per_handler() -> None:

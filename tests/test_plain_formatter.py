@@ -68,9 +68,9 @@ class TestDefaultLayout:
         adopt(record, "t-1", "s-1", "risk", {"portfolio_id": "p-1", "amount": 5})
 
         assert (
-            "2026-02-26 10:30:00.000 INFO     app.orders [risk t-1] filled portfolio_id=p-1 amount=5 (orders.py:42)"
-            == formatted(record)
-        )
+            "2026-02-26 10:30:00.000 INFO     app.orders [risk t-1] filled portfolio_id=p-1 amount=5 "
+            "(orders.py:42)"
+        ) == formatted(record)
 
     @pytest.mark.parametrize(
         ("trace_id", "category", "expected"),
@@ -127,7 +127,7 @@ def test_subclass_with_a_time_of_its_own() -> None:
     """
 
     class Fixed(PlainFormatter):
-        def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
             return "NOW"
 
     assert Fixed().format(make_record("hi")).startswith("NOW INFO ")
@@ -170,7 +170,7 @@ class TestOneLine:
             exc_info=raised(ValueError("a\n2026-02-26 forged\r\x1b[2J\u2028")), sinfo="Stack:\n  f"
         )
 
-        first, *below = formatted(record).split("\n")
+        _, *below = formatted(record).split("\n")
 
         assert [] == [line for line in below if not line.startswith("  ")]
         assert "  2026-02-26 forged\\r\\x1b[2J\\u2028" in below

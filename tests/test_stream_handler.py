@@ -1,5 +1,6 @@
 """Lines on a stream: whole, in order, and a stream that fails costs no more than its lines."""
 
+import contextlib
 import fcntl
 import io
 import logging
@@ -49,10 +50,8 @@ class Pipe:
 
     def close(self) -> None:
         for closing in (self.stream.close, lambda: os.close(self.read_end)):
-            try:
+            with contextlib.suppress(OSError):
                 closing()
-            except OSError:
-                pass
 
 
 @pytest.fixture

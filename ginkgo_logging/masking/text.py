@@ -85,8 +85,9 @@ class TextMasker:
         """
         if self._may_hold_secret(text):
             text = self._read(text)
-        for pattern in self._patterns:
-            text = self._apply(pattern, text)
+        if self._patterns:
+            for pattern in self._patterns:
+                text = self._apply(pattern, text)
         return text
 
     def _read(self, text: str) -> str:

@@ -1,6 +1,7 @@
 """Walk nested values and copy what holds a secret; what cannot be walked is replaced, never passed on."""
 
 import dataclasses
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta, tzinfo
@@ -25,6 +26,7 @@ HARMLESS = frozenset({int, float, bool, NoneType, complex, Decimal, UUID, date, 
 }
 """Types whose values are never secret unless their key says so."""
 
+_NAME = re.compile(r"[\w.-]{1,128}")
 _HARMLESS_BASES = (Number, UUID, date, time, timedelta, tzinfo)
 _Handler = Callable[["Walk", Any, int], object]
 
@@ -134,7 +136,7 @@ class Walk:
 
     def _pair(self, value: tuple[Any, ...] | list[Any], depth: int) -> tuple[list[Any], bool]:
         """Return the items of a header such as `("Authorization", "Bearer x")`, which is masked by its name."""
-        if len(value) == 2 and isinstance(value[0], (str, bytes)) and self._is_sensitive(value[0]):
+        if len(value) == 2 and _is_name(value[0]) and self._is_sensitive(value[0]):
             copy = [self.masked(value[0], depth + 1), self._redacted(value[1])]
             return copy, copy[0] is not value[0] or copy[1] is not value[1]
         return self._items(value, depth)
@@ -274,6 +276,12 @@ def _handler(value: object) -> _Handler:
     if isinstance(value, tuple) and hasattr(type(value), "_fields"):
         return Walk.named_tuple
     return next((handler for base, handler in _BASES if isinstance(value, base)), Walk.other)
+
+
+def _is_name(item: object) -> bool:
+    if isinstance(item, bytes):
+        item = item.decode("utf-8", "replace")
+    return isinstance(item, str) and _NAME.fullmatch(item) is not None
 
 
 def _is_hashable(item: object) -> bool:
