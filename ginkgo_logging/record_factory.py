@@ -26,8 +26,8 @@ _pid = os.getpid()
 class Record(logging.LogRecord):
     """A standard record, made faster. Takes the arguments of `logging.LogRecord`.
 
-    One mapping as the only argument becomes the arguments, as there; one whose truth cannot be told is left as
-    it is, where `logging.LogRecord` raises into the caller.
+    One mapping as the only argument becomes the arguments, as there; one whose class or truth cannot be told (a
+    dead weak proxy, a lazy object that fails) is left as it is, where `logging.LogRecord` raises into the caller.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Record(logging.LogRecord):
         self.name = name
         self.msg = msg
         # Nearly all arguments are text or numbers, and asking an abstract base class takes ten times as long.
-        if args and len(args) == 1 and type(args[0]) is not str and isinstance(args[0], Mapping):
+        if args and len(args) == 1 and type(args[0]) is not str:
             args = _unpacked(args)
         self.args = args
         self.levelname = logging.getLevelName(level)
@@ -83,9 +83,10 @@ def uninstall() -> None:
 
 
 def _unpacked(args: Any) -> Any:
+    """Return the only argument if it is a mapping with anything in it, else *args*."""
     try:
-        return args[0] or args
-    except Exception:  # noqa: BLE001 - a mapping's truth may raise anything
+        return args[0] if isinstance(args[0], Mapping) and args[0] else args
+    except Exception:  # noqa: BLE001 - its class and its truth may raise anything
         return args
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -191,3 +192,18 @@ def test_the_table_of_paths_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ["0.py", "1.py", "2.py"] == names
     assert len(record_factory._files) <= record_factory._MAX_PATHS
+
+
+def test_a_dead_weak_proxy_does_not_raise_into_the_caller() -> None:
+    """
+    The only argument may be an object that does not even tell its class.
+    """
+
+    class Order:
+        pass
+
+    proxy = weakref.proxy(Order())
+
+    record = Record("app", logging.INFO, "c.py", 7, "%s", (proxy,), None)
+
+    assert 1 == len(record.args or ())
