@@ -38,6 +38,18 @@ class Counts:
         self.masked = 0
         self.truncated = 0
 
+    def add(self, became: str, number: int) -> None:
+        """Count *number* more records that became *became*."""
+        # `+=` is one step to a signal handler that counts, too; getattr and setattr would be two.
+        if became == "written":
+            self.written += number
+        elif became == "suppressed":
+            self.suppressed += number
+        elif became == "sampled_out":
+            self.sampled_out += number
+        else:
+            self.failed += number
+
     def as_dict(self) -> dict[str, int]:
         """Return the numbers of this moment."""
         return {
@@ -86,14 +98,9 @@ def stats() -> dict[str, dict[str, int]]:
 
 def members(live: "weakref.WeakSet[_T]") -> list[_T]:
     """Return what is in *live* now, while other threads may add to it."""
-    while True:
-        # Without a lock: a child forked while another thread holds one would hang.
-        try:
-            return list(live)
-        except RecursionError:  # a RuntimeError, too, and one that would come back for ever
-            raise
-        except RuntimeError:  # the set grew meanwhile
-            continue
+    # Its table in one step: walking a WeakSet fails when it grows meanwhile, and a lock could be held in a fork.
+    table: set[weakref.ref[_T]] = live.data.copy()  # type: ignore[attr-defined] # typeshed lacks it
+    return [member for reference in table if (member := reference()) is not None]
 
 
 class FailureReporter:

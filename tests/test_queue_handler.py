@@ -219,3 +219,33 @@ def test_shipped_local_queue_writes_to_the_file(home: Path) -> None:
 
     lines = (home / ".ginkgo" / "logs" / "ginkgo.log").read_bytes().splitlines()
     assert ["queued"] == [strict(line)["message"] for line in lines]
+
+
+SIGNALS = """
+import logging, signal, sys
+from ginkgo_logging import setup, stats
+setup("container-queue")
+logger = logging.getLogger("app")
+signal.signal(signal.SIGALRM, lambda *_: logger.info("signal"))
+signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0003)
+for number in range(3000):
+    logger.info("main")
+signal.setitimer(signal.ITIMER_REAL, 0)
+logging.shutdown()
+for name, n in stats().items():
+    if n["seen"] != n["written"] + n["suppressed"] + n["sampled_out"] + n["failed"]:
+        sys.exit(f"{name}: {n}")
+"""
+
+
+def test_signal_handler_that_logs_from_the_first_record_on(home: Path) -> None:
+    """
+    A signal handler that logs while the queue's thread starts neither hangs nor miscounts.
+    """
+    for _ in range(5):
+        done = subprocess.run(
+            [sys.executable, "-c", SIGNALS], env=os.environ, capture_output=True, timeout=60, check=False
+        )
+
+        assert (0, b"") == (done.returncode, done.stderr)
+        assert 3000 == done.stdout.count(b'"message":"main"')

@@ -62,14 +62,14 @@ class CountingHandler(logging.Handler):
         counts = self.counts
         with self.lock:  # type: ignore[union-attr] # None only if a subclass forgoes the lock
             counts.seen += 1
-            setattr(counts, became, getattr(counts, became) + 1)
+            counts.add(became, 1)
 
     def recount(self, before: str, after: str, error: BaseException | None = None) -> None:
         """Count a record that was counted as *before* as *after* from now on; report *error*, if any."""
         counts = self.counts
         with self.lock:  # type: ignore[union-attr]
-            setattr(counts, before, getattr(counts, before) - 1)
-            setattr(counts, after, getattr(counts, after) + 1)
+            counts.add(before, -1)
+            counts.add(after, 1)
         if error is not None:
             self._report(error)
 

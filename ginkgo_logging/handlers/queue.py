@@ -54,7 +54,7 @@ class QueueHandler(TargetHandler):
         """Start with an empty queue: what waits is the parent's to write, and its thread is not here."""
         self._queue: SimpleQueue[logging.LogRecord | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
 
     def emit(self, record: logging.LogRecord) -> None:
         """Enqueue *record*, or write it here if there is no thread to do so."""
@@ -88,13 +88,15 @@ class QueueHandler(TargetHandler):
     def _start(self) -> bool:
         with self._starting:
             if self._thread is None and not self._closed:
-                thread = threading.Thread(target=self._run, name=f"ginkgo-logging-{self.name}", daemon=True)
+                # Known before it runs: a signal handler that logs meanwhile must not start another.
+                self._thread = threading.Thread(
+                    target=self._run, name=f"ginkgo-logging-{self.name}", daemon=True
+                )
                 try:
-                    thread.start()
+                    self._thread.start()
                 except RuntimeError:  # no new thread at interpreter exit
-                    self._closed = True
-                else:
-                    self._thread = thread
+                    self._closed, self._thread = True, None
+                    self._drain()
         return self._thread is not None
 
     def _run(self) -> None:
