@@ -258,3 +258,22 @@ def test_uncaught_exception_leaves_masked(capfd: pytest.CaptureFixture[str]) -> 
         sys.excepthook(type(exc), exc, exc.__traceback__)
 
     assert SECRET not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("way_out", ["json", "plain", "terminal", "foreign dump"])
+def test_ids_are_masked(way_out: str) -> None:
+    """
+    A trace_id, span_id or category may come from a request's header, and is masked as any text.
+    """
+    handler, written = WAYS_OUT[way_out]()
+    handler.addFilter(ContextFilter())
+    handler.addFilter(MaskingFilter())
+    logger.handlers[:] = [handler]
+
+    with context.with_trace_id(f"password={SECRET}"), context.with_span_id(f"token={SECRET}"):
+        context.set_log_category(f"https://u:{SECRET}@h/")
+        logger.warning("line")
+        logger.warning("the same again")
+
+    assert SECRET not in written()
+    assert "line" in written()

@@ -937,3 +937,10 @@ class TestSettings:
             bool(DEFAULT_FIELDS),
             MASKER.value({"password": 1})["password"],
         )  # type: ignore[index]
+
+
+def test_scheme_before_a_token_does_not_end_the_value() -> None:
+    """
+    After `token=` the word Bearer is not all of the secret.
+    """
+    assert "token=*** rest" == Masker().text("token=Bearer hunter2 rest")

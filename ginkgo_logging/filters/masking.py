@@ -41,6 +41,7 @@ class MaskingFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.masker = Masker(fields, allow=allow, patterns=patterns, replacement=replacement)
+        self._clean_ids = ("", "", "")
         self._clean: Mapping[str, object] | None = None
         _instances.add(self)
 
@@ -72,6 +73,10 @@ class MaskingFilter(logging.Filter):
         elif record.args or type(record.msg) is not str:
             self._mask_unprinted(record)
         state.message = masked
+        attributes = record.__dict__
+        ids = attributes.get(TRACE_ID, ""), attributes.get(SPAN_ID, ""), attributes.get(LOG_CATEGORY, "")
+        if ids != self._clean_ids:
+            self._mask_ids(record, state, ids)
         if state.fields:
             self._mask_fields(record, state)
         if record.exc_info or record.exc_text or state.error is not None:
@@ -90,6 +95,15 @@ class MaskingFilter(logging.Filter):
             record.args = self.masker.mapping(args)
         elif issubclass(type(message), dict):
             record.msg = self.masker.mapping(message)
+
+    def _mask_ids(self, record: logging.LogRecord, state: RecordState, ids: tuple[str, str, str]) -> None:
+        """Mask the ids, which may come from a request's header."""
+        masked = tuple(map(self.masker.text, ids))
+        if masked == ids:
+            self._clean_ids = ids
+        else:
+            state.masked = True
+            record.__dict__.update(zip(_IDS, masked, strict=True))
 
     def _mask_fields(self, record: logging.LogRecord, state: RecordState) -> None:
         own = state.fields

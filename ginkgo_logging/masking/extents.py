@@ -31,8 +31,8 @@ def _word(stops: str = "") -> str:
 class Style(Enum):
     """How an unquoted value ends."""
 
-    WORD = re.compile(rf"(?:{_word()})*+")
-    """At a blank, or at delimiters that a blank, another pair or the end follows."""
+    WORD = re.compile(rf"(?i:(?:bearer|basic|digest)[ \t]++(?=[^\s,;&|]))?+(?:{_word()})*+")
+    """At a blank, or at delimiters that a blank, another pair or the end follows; `Bearer x` is one word."""
     PARAMETER = re.compile(rf"(?:{_word('#&')})*+")
     """In a URL: at `&` and `#` too."""
     ENCODED = re.compile(rf"(?:{_word('#&%')}|%(?!26))*+")
