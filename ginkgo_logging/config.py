@@ -80,8 +80,18 @@ def setup(
         local_file_path=str(file_path) if isinstance(file_path, os.PathLike) else file_path,
         mask_fields=mask_fields,
     )
+    if mode is None:
+        chosen = _in_mode_of(config if isinstance(config, str) else chosen.config, chosen)
     apply(find(chosen, config), chosen)
     _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
+
+
+def _in_mode_of(name: str | None, chosen: Settings) -> Settings:
+    """Return *chosen* in the mode of the shipped file that *name* names: levels and handlers follow the mode."""
+    for mode in ("local", "container"):
+        if name in (mode, f"{mode}-queue"):
+            return replace(chosen, mode=mode)
+    return chosen
 
 
 def setup_or_defaults() -> list[Exception]:
@@ -191,7 +201,7 @@ def _apply(file: ConfigFile) -> None:
         document.setdefault("disable_existing_loggers", False)
     try:
         logging.config.dictConfig(document)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         reason = _reason(exc)
         raise ConfigError(f"{_place(file, reason)}: {reason}") from exc
 

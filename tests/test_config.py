@@ -884,3 +884,22 @@ def test_settings_of_setup_are_in_force(home: Path) -> None:
 
     assert [logging.ERROR] == [handler.level for handler in logging.getLogger().handlers]
     assert Settings().console_level != "ERROR"
+
+
+def test_a_file_named_for_a_mode_has_the_levels_of_that_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    setup("local") lets DEBUG through to the file also where mode auto would choose container.
+    """
+    monkeypatch.setenv("LOGGING_MODE", "container")
+
+    setup("local", console_level="CRITICAL")
+
+    assert logging.DEBUG == logging.getLogger().level
+
+
+def test_a_file_that_exits_is_a_configuration_error() -> None:
+    """
+    A dictConfig file that calls sys.exit does not end the program.
+    """
+    with pytest.raises(ConfigError, match="SystemExit"):
+        setup({"version": 1, "handlers": {"a": {"()": "sys.exit"}}, "root": {"handlers": ["a"]}})
