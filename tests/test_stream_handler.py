@@ -430,6 +430,50 @@ class TestFullPipe:
 
         assert (0, "child") == (status, strict((tmp_path / "child").read_bytes())["message"])
 
+    def test_fork_in_a_signal_handler_during_a_write(
+        self, make_pipe: Callable[..., Pipe], tmp_path: Path
+    ) -> None:
+        """
+        A child forked by the thread that is inside a write, in a signal handler, can log.
+        """
+        pipe = make_pipe()
+        handler = handler_on(pipe.stream)
+        logger = logger_with(handler)
+        children: list[int] = []
+        forked = threading.Event()
+
+        def on_signal(*_: object) -> None:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(10)
+                handler.stream = (tmp_path / "child").open("w")
+                logger.info("child")
+                os._exit(0)
+            children.append(child)
+            forked.set()
+
+        def interrupt() -> None:
+            pipe.read(2000)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            forked.wait(10)
+            while not done.wait(0.01):
+                os.read(pipe.read_end, 65536)
+
+        done = threading.Event()
+        previous = signal.signal(signal.SIGUSR1, on_signal)
+        reader = threading.Thread(target=interrupt)
+        try:
+            reader.start()
+            logger.info("long %s", "x" * 50_000)
+        finally:
+            done.set()
+            os.write(pipe.stream.fileno(), b"\n")
+            reader.join()
+            signal.signal(signal.SIGUSR1, previous)
+
+        status = os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])
+        assert (0, "child") == (status, strict((tmp_path / "child").read_bytes())["message"])
+
 
 def _rest(pipe: Pipe, writer: threading.Thread) -> list[bytes]:
     """Read until *writer* has ended, and what is left then."""
