@@ -61,8 +61,8 @@ class CountingHandler(logging.Handler):
         """Count one more record, which became *became*: the name of one of the numbers of ``counts``."""
         counts = self.counts
         with self.lock:  # type: ignore[union-attr] # None only if a subclass forgoes the lock
-            counts.seen += 1
             counts.add(became, 1)
+            counts.seen += 1  # last: unlike a call it cannot fail at the end of the stack
 
     def recount(self, before: str, after: str, error: BaseException | None = None) -> None:
         """Count a record that was counted as *before* as *after* from now on; report *error*, if any."""

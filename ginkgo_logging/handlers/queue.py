@@ -86,14 +86,13 @@ class QueueHandler(TargetHandler):
         return True
 
     def _start(self) -> bool:
+        thread = threading.Thread(target=self._run, name=f"ginkgo-logging-{self.name}", daemon=True)
         with self._starting:
             if self._thread is None and not self._closed:
-                # Known before it runs: a signal handler that logs meanwhile must not start another.
-                self._thread = threading.Thread(
-                    target=self._run, name=f"ginkgo-logging-{self.name}", daemon=True
-                )
+                # Next to the question: a signal handler that logs runs between calls, and must not start another.
+                self._thread = thread
                 try:
-                    self._thread.start()
+                    thread.start()
                 except RuntimeError:  # no new thread at interpreter exit
                     self._closed, self._thread = True, None
                     self._drain()
