@@ -24,6 +24,7 @@ from ginkgo_logging.fields import (
     TIMESTAMP,
     TRACE_ID,
 )
+from ginkgo_logging.formatters.line_parts import LineParts
 from ginkgo_logging.json_line import encode_capped
 from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, rename_taken, state_of
 
@@ -89,6 +90,7 @@ class JsonFormatter(OrjsonFormatter):
             name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
         }
         self._second = ("", "")
+        self._parts = None if self._has_options or prefix or json_default else LineParts(metadata)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as text, without its newline."""
@@ -97,6 +99,10 @@ class JsonFormatter(OrjsonFormatter):
     def format_bytes(self, record: logging.LogRecord) -> bytes:
         """Return the line as UTF-8 with its newline."""
         state = state_of(record)
+        if self._parts is not None:
+            quick = self._parts.assemble(record, state)
+            if quick is not None and len(quick) <= self._room:
+                return quick
         line = self._line(record, state)
         if self._has_options:
             line = self._with_options(line, record)
