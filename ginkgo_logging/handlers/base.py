@@ -47,22 +47,29 @@ class CountingHandler(logging.Handler):
                 # CPython 3.12 and later: a filter may replace the record.
                 self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
                 return True
+            state: RecordState | None = record.__dict__.get("_ginkgo")
+            if state is not None and state.verdict is not None:
+                self.count(state.verdict)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
-            return False
         finally:
             depth[0] -= 1
-        state: RecordState | None = record.__dict__.get("_ginkgo")
-        if state is not None and state.verdict is not None:
-            self.count(state.verdict)
         return False
 
     def count(self, became: str) -> None:
         """Count one more record, which became *became*: the name of one of the numbers of ``counts``."""
         counts = self.counts
         with self.lock:  # type: ignore[union-attr] # None only if a subclass forgoes the lock
-            counts.add(became, 1)
-            counts.seen += 1  # last: unlike a call it cannot fail at the end of the stack
+            # As in Counts.add, but without a call, which may fail at the end of the stack.
+            if became == "failed":
+                counts.failed += 1
+            elif became == "written":
+                counts.written += 1
+            elif became == "suppressed":
+                counts.suppressed += 1
+            else:
+                counts.sampled_out += 1
+            counts.seen += 1
 
     def recount(self, before: str, after: str, error: BaseException | None = None) -> None:
         """Count a record that was counted as *before* as *after* from now on; report *error*, if any."""
