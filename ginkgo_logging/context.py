@@ -9,10 +9,10 @@ is bound here.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from contextvars import Token as ContextToken
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ginkgo_logging import fields
 from ginkgo_logging.records import printable, rename_taken
@@ -20,17 +20,28 @@ from ginkgo_logging.records import printable, rename_taken
 _BOUND_BY_NAME = (fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
 
 
-class Context(NamedTuple):
-    """What is bound at one moment; never changed, only replaced.
-
-    ``fields`` holds the business fields, none of which has a core name.
-    """
-
+class _Bound(NamedTuple):
     trace_id: str | None = None
     span_id: str | None = None
     log_category: str | None = None
     fields: Mapping[str, Any] = {}
 
+
+class Context(_Bound):
+    """What is bound at one moment; never changed, only replaced.
+
+    ``fields`` holds the business fields, none of which has a core name.
+    """
+
+    # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
+    json_part: bytes | Literal[False] | None = None
+    """The part of a JSON line; False if it has to be made anew for every line."""
+    clean_for: object = None
+    """The masker that found no secret in it."""
+
+
+span_source: Callable[[], tuple[str, str, int] | None] | None = None
+"""Returns trace_id, span_id and W3C flags of a tracing library's active span, for where no other is bound."""
 
 _EMPTY = Context()
 _current: ContextVar[Context] = ContextVar("ginkgo_logging_context", default=_EMPTY)
@@ -72,9 +83,16 @@ def current() -> Context:
     own = _current.get()
     # Importing structlog takes longer than everything else here; whoever binds through it has imported it.
     module = sys.modules.get("structlog.contextvars")
-    if module is None:
+    if module is not None:
+        own = _merged(own, module)
+    return own if span_source is None else _with_span(own, span_source())
+
+
+def _with_span(own: Context, span: tuple[str, str, int] | None) -> Context:
+    # With the same trace_id too: what was bound at the service's edge is one span for all that it does.
+    if span is None or own.trace_id not in (None, span[0]):
         return own
-    return _merged(own, module)
+    return own._replace(trace_id=span[0], span_id=span[1])
 
 
 def _merged(own: Context, structlog_contextvars: Any) -> Context:

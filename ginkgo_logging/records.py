@@ -44,6 +44,7 @@ class RecordState:
     """What our filters found out about one record.
 
     ``fields`` are the flat business fields (bound context, then `extra`), none of which has a core name.
+    ``context`` is the `ginkgo_logging.context.Context` that they are from, if they are from it alone.
     ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
     ``verdict`` is the reason for which a filter of ours last refused the record (``suppressed``,
     ``sampled_out`` or ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not
@@ -52,6 +53,7 @@ class RecordState:
     """
 
     # On the class, not in __init__: most stay as they are, and each assignment costs every record.
+    context: Any = None
     message: str | None = None
     error: ErrorText | None = None
     verdict: str | None = None
@@ -99,15 +101,11 @@ def _is_picklable(value: object) -> bool:
 def state_of(record: logging.LogRecord) -> RecordState:
     """Return the state that is kept on *record*, made from its `extra` if no filter of ours ran before."""
     state: RecordState | None = record.__dict__.get("_ginkgo")
-    return state if state is not None else adopt(record, None, None, None, {})
+    return state if state is not None else adopt(record, (None, None, None, {}))
 
 
 def adopt(
-    record: logging.LogRecord,
-    trace_id: str | None,
-    span_id: str | None,
-    log_category: str | None,
-    bound: Mapping[str, Any],
+    record: logging.LogRecord, context: tuple[str | None, str | None, str | None, Mapping[str, Any]]
 ) -> RecordState:
     """Make the state of *record* from what is bound, its `extra`, and the fields of a dict logged as message.
 
@@ -115,6 +113,7 @@ def adopt(
     if none is bound.
     """
     attributes = record.__dict__
+    trace_id, span_id, log_category, bound = context
     own = bound
     try:
         if type(record.msg) is dict and not record.args:
@@ -127,7 +126,7 @@ def adopt(
                 extra = rename_taken(extra, fields.CORE)
             own = {**own, **extra}
     except Exception:  # noqa: BLE001 - a key may refuse to be hashed or compared; the line is worth more
-        own = bound
+        own = dict(bound)
     attributes["_ginkgo"] = state = RecordState(own)
     attributes["trace_id"] = trace_id or ""
     attributes["span_id"] = span_id or ""

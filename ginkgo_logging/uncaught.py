@@ -142,7 +142,7 @@ def _log(message: str, *args: object, exc_info: _ExcInfo, level: int = logging.C
         frame, line = _raised_at(exc_info[2])
         make = logging.getLogRecordFactory()
         record = make(_logger.name, level, frame, line, message, args, exc_info)
-        adopt(record, *context.current()).printed_elsewhere = True
+        adopt(record, context.current()).printed_elsewhere = True
         _logger.handle(record)
     except Exception as exc:  # noqa: BLE001 - a foreign handler or a broken configuration
         reporter.report("uncaught exceptions", exc)

@@ -11,6 +11,7 @@ from lines import make_record, strict
 from ginkgo_logging import context
 from ginkgo_logging.filters import ContextFilter
 from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.records import state_of
 
 _values = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=5)
@@ -43,33 +44,33 @@ def test_both_ways_give_one_line(
     assert first == formatter.format_bytes(record) == formatter.format_bytes(record)
 
 
-@pytest.fixture
-def formatter() -> JsonFormatter:
-    """A formatter that has seen one line with what is bound here."""
-    formatter = JsonFormatter()
-    formatter.format_bytes(_bound_record())
-    return formatter
-
-
-FIELDS = {"portfolio_id": "p-1"}
-
-
 def _bound_record(**options: Any) -> logging.LogRecord:
     record = make_record(**options)
-    token = context._current.set(context.Context("trace-1", fields=FIELDS))
+    token = context._current.set(context.Context("trace-1", fields={"portfolio_id": "p-1"}))
     ContextFilter().filter(record)
     context._current.reset(token)
     return record
 
 
-def test_an_ordinary_record_takes_the_quick_way(formatter: JsonFormatter) -> None:
+def _of_parts(record: logging.LogRecord) -> bytes | None:
+    parts = JsonFormatter().parts
+    assert parts is not None
+    return parts.of_record(record, state_of(record))
+
+
+def _of_dict(record: logging.LogRecord) -> bytes:
+    formatter = JsonFormatter()
+    formatter.parts = None
+    return formatter.format_bytes(record)
+
+
+def test_an_ordinary_record_is_put_together() -> None:
     """
-    The parts serve the second record with the same things bound, whatever its message and level.
+    The parts give the line of a record with the same things bound, whatever its message and level.
     """
     record = _bound_record(msg="other", level=logging.ERROR, name="app.other")
 
-    assert formatter._parts is not None
-    assert formatter._parts.assemble(record, record._ginkgo) == formatter.format_bytes(record)  # type: ignore[attr-defined]
+    assert _of_dict(record) == _of_parts(record)
 
 
 @pytest.mark.parametrize(
@@ -80,20 +81,30 @@ def test_an_ordinary_record_takes_the_quick_way(formatter: JsonFormatter) -> Non
         {"extra": {"order": 4711}},
         {"msg": "\ud800"},
         {"msg": {"a": 1}},
+        {"msg": "x" * 300_000},
     ],
-    ids=str,
+    ids=lambda options: str(options)[:30],
 )
-def test_a_record_with_more_to_say_takes_the_general_way(
-    formatter: JsonFormatter, options: dict[str, Any]
-) -> None:
+def test_a_record_with_more_to_say_takes_the_general_way(options: dict[str, Any]) -> None:
     """
-    Exceptions, stacks, extra, and text that is not UTF-8 are on the line as always.
+    Exceptions, stacks, extra, text that is not UTF-8 and text that is too long are no ordinary parts.
     """
     record = _bound_record(**options)
 
-    assert formatter._parts is not None
-    assert formatter._parts.assemble(record, record._ginkgo) is None or "a" in str(options)  # type: ignore[attr-defined]
-    assert strict(formatter.format_bytes(record)) == strict(JsonFormatter().format_bytes(record))
+    assert _of_parts(record) is None
+    assert _of_dict(record) == JsonFormatter().format_bytes(record)
+
+
+@pytest.mark.parametrize("name", ["trace_id", "span_id", "log_category"])
+def test_an_id_that_a_filter_changed_is_on_the_line(name: str) -> None:
+    """
+    What is remembered of the context does not hide what another filter has put on the record since.
+    """
+    record = _bound_record()
+    JsonFormatter().format_bytes(record)
+    setattr(record, name, "changed")
+
+    assert "changed" == strict(JsonFormatter().format_bytes(record))[name]
 
 
 def test_values_that_may_change_are_not_remembered() -> None:

@@ -149,7 +149,7 @@ class TestAdopt:
         """
         record = make_record()
 
-        state = adopt(record, None, None, None, {})
+        state = adopt(record, (None, None, None, {}))
 
         assert ("", "", "system", {}) == (
             record.trace_id,  # type: ignore[attr-defined]
@@ -162,7 +162,7 @@ class TestAdopt:
         """
         A field in `extra` takes the place of the bound one.
         """
-        state = adopt(make_record(extra={"a": "extra"}), None, None, None, {"a": "bound", "b": 1})
+        state = adopt(make_record(extra={"a": "extra"}), (None, None, None, {"a": "bound", "b": 1}))
 
         assert {"a": "extra", "b": 1} == state.fields
 
@@ -170,7 +170,7 @@ class TestAdopt:
         """
         The fields of a dict logged as message become fields; core names are renamed.
         """
-        state = adopt(make_record({"event": "fill", "level": "gold", 1: 2}), None, None, None, {})
+        state = adopt(make_record({"event": "fill", "level": "gold", 1: 2}), (None, None, None, {}))
 
         assert {"event": "fill", 1: 2, "level_": "gold"} == state.fields
 
@@ -193,7 +193,7 @@ class TestAdopt:
         """
         record = make_record(extra={"trace_id": given})
 
-        state = adopt(record, bound, None, None, {})
+        state = adopt(record, (bound, None, None, {}))
 
         assert expected == (record.trace_id, state.fields)  # type: ignore[attr-defined]
 
@@ -203,7 +203,7 @@ class TestAdopt:
         """
         record = make_record(extra={"trace_id": "t", "trace_id_": "mine"})
 
-        state = adopt(record, None, None, None, {})
+        state = adopt(record, (None, None, None, {}))
 
         assert ("t", {"trace_id_": "mine"}) == (record.trace_id, state.fields)  # type: ignore[attr-defined]
 
@@ -221,7 +221,7 @@ class TestAdopt:
                     raise RuntimeError("no more")
                 return 1
 
-        state = adopt(make_record({Moody(): 1}), "t", None, None, {"a": 1})
+        state = adopt(make_record({Moody(): 1}), ("t", None, None, {"a": 1}))
 
         assert {"a": 1} == state.fields
 
@@ -365,7 +365,7 @@ class TestTravel:
 
     def made(self) -> logging.LogRecord:
         record = make_record("hi %s", ("ann",), extra={"amount": 5})
-        adopt(record, "t-1", "s-1", "risk", {"bound": [1, 2], "call": lambda: 1})
+        adopt(record, ("t-1", "s-1", "risk", {"bound": [1, 2], "call": lambda: 1}))
         return record
 
     def known(self, record: logging.LogRecord) -> tuple[Any, ...]:
@@ -460,7 +460,7 @@ def test_dataclass_field_travels_as_itself() -> None:
     A value that can be pickled arrives as what it was.
     """
     record = make_record()
-    adopt(record, None, None, None, {"order": Order(7)})
+    adopt(record, (None, None, None, {"order": Order(7)}))
 
     received = pickle.loads(pickle.dumps(record))
 

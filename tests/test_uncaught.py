@@ -364,13 +364,13 @@ def test_shutdown_restores_hooks() -> None:
     assert set(before).isdisjoint(during)
 
 
-def test_hook_of_another_survives_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hook_of_another_survives_shutdown() -> None:
     """
     A hook that somebody put in after ours stays there.
     """
     setup()
     theirs = lambda *_: None  # noqa: E731 - an object to compare
-    monkeypatch.setattr(sys, "excepthook", theirs)
+    sys.excepthook = theirs
 
     shutdown()
 

@@ -22,7 +22,10 @@ class ContextFilter(logging.Filter):
         """Complete *record*, unless another handler's turn did so before; it always passes."""
         if "_ginkgo" not in record.__dict__:
             try:
-                adopt(record, *context.current())
+                bound = context.current()
+                state = adopt(record, bound)
+                if state.fields is bound.fields:
+                    state.context = bound
             except Exception as exc:  # noqa: BLE001 - what is bound through structlog may be anything
                 state_of(record)
                 reporter.report("context", exc)

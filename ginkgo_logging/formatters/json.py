@@ -89,8 +89,8 @@ class JsonFormatter(OrjsonFormatter):
         self._container = {
             name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
         }
-        self._second = ("", "")
-        self._parts = None if self._has_options or prefix or json_default else LineParts(metadata)
+        self._second = (-1, "")
+        self.parts = None if self._has_options or prefix or json_default else LineParts(metadata, self._room)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as text, without its newline."""
@@ -99,14 +99,12 @@ class JsonFormatter(OrjsonFormatter):
     def format_bytes(self, record: logging.LogRecord) -> bytes:
         """Return the line as UTF-8 with its newline."""
         state = state_of(record)
-        if self._parts is not None:
-            quick = self._parts.assemble(record, state)
-            if quick is not None and len(quick) <= self._room:
-                return quick
-        line = self._line(record, state)
+        if self.parts is not None and (line := self.parts.of_record(record, state)) is not None:
+            return line
+        content = self._line(record, state)
         if self._has_options:
-            line = self._with_options(line, record)
-        data, truncated = encode_capped(line, self._room, self._core, self.json_default)
+            content = self._with_options(content, record)
+        data, truncated = encode_capped(content, self._room, self._core, self.json_default)
         if truncated:
             state.truncated = True
         return self._prefix + data if self._prefix else data
@@ -114,13 +112,14 @@ class JsonFormatter(OrjsonFormatter):
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
         attributes = record.__dict__
         message = state.message
-        digits = str(int(record.created * 1_000_000)).zfill(7)
+        seconds, micros = divmod(int(record.created * 1_000_000), 1_000_000)
         second, text = self._second
-        if digits[:-6] != second:
-            text = self._begin(digits[:-6])
+        if seconds != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+            self._second = seconds, text
         # One literal: a dict that grows key by key takes half as long again.
         line: dict[str, Any] = {
-            TIMESTAMP: f"{text}.{digits[-6:]}Z",
+            TIMESTAMP: f"{text}.{micros:06d}Z",
             LEVEL: record.levelname.lower(),
             LOGGER_NAME: record.name,
             MESSAGE: message_of(record) if message is None else message,
@@ -147,11 +146,6 @@ class JsonFormatter(OrjsonFormatter):
         if state.suppressed_count is not None:
             line[fields.SUPPRESSED_COUNT] = state.suppressed_count
         return line
-
-    def _begin(self, second: str) -> str:
-        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second)))
-        self._second = second, text
-        return text
 
     def _add_error(self, line: dict[str, Any], error: ErrorText | None) -> None:
         if error is None:

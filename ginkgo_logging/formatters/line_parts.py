@@ -6,39 +6,44 @@ Half the cost of building a dict and serialising it, and a tenth of that of a wh
 import logging
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import orjson
 
 from ginkgo_logging import fields
+from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
+from ginkgo_logging.json_line import encode
 from ginkgo_logging.records import RecordState, message_of
 
 _UNCHANGEABLE = frozenset({str, int, float, bool, type(None)})
+# By name, so that nobody has to import what they are in.
+_UNCHANGEABLE_TOO = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "decimal.Decimal"})
 _MAX_REMEMBERED = 10_000
 
 
 class LineParts:
-    """Remembers the parts of a line as JSON: level and logger, what is bound, source, host.
+    """Remembers the parts of a line as JSON: level, logger and source of a call, what is bound, the host.
 
-    Gives up (returns None) where a record has more to say, or a part is not plain text: the caller then takes
-    the way that serves all records. Thread-safe: each part is replaced in one step.
+    Leaves a line that is longer than *max_bytes* to the general way. Thread-safe: each part is replaced in one
+    step.
     """
 
-    def __init__(self, metadata: HostMetadata) -> None:
+    def __init__(self, metadata: HostMetadata, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         named = {name: getattr(metadata, name) for name in _HOST}
         self._host = {name: value for name, value in named.items() if value is not None}
-        self._second = (b"-", b"")  # no second is "-"
-        self._heads: dict[tuple[str, str], bytes] = {}
-        self._sources: dict[tuple[str, int], bytes] = {}
+        self._second = (-1, b"")
+        self._calls: dict[tuple[str, str, str, int], tuple[bytes, bytes]] = {}
         self._tail = (0, b"")
-        self._bound: tuple[Mapping[str, Any], tuple[Any, ...], bytes | None] = ({}, (), None)
 
-    def assemble(self, record: logging.LogRecord, state: RecordState) -> bytes | None:
-        """Return the line of *record* with its newline, the same that the general way gives; or None."""
+    def of_record(self, record: logging.LogRecord, state: RecordState) -> bytes | None:
+        """Return the line of *record*, which filters completed; None if it says more than `assemble` can."""
+        context = state.context
         if (
-            record.exc_info
+            context is None
+            or state.fields is not context.fields
+            or record.exc_info
             or record.exc_text
             or record.stack_info
             or state.error is not None
@@ -46,59 +51,61 @@ class LineParts:
         ):
             return None
         attributes = record.__dict__
-        ids = attributes["log_category"], attributes["trace_id"], attributes["span_id"]
-        own, known_ids, bound = self._bound
-        if own is not state.fields or known_ids != ids:
-            # Most fields of `extra` come once and are not worth the work: it is done when they come again.
-            self._bound = (state.fields, ids, None)
+        if (
+            attributes["trace_id"] != (context.trace_id or "")
+            or attributes["span_id"] != (context.span_id or "")
+            or attributes["log_category"] != (context.log_category or fields.DEFAULT_CATEGORY)
+        ):
+            return None
+        message = state.message
+        part = context.json_part
+        if part is None:
+            part = json_part(context)
+        return self.assemble(record, message_of(record) if message is None else message, state.seq, part)
+
+    def assemble(
+        self, record: logging.LogRecord, message: str, seq: int, part: bytes | Literal[False]
+    ) -> bytes | None:
+        """Return the line with its newline, the same that the general way gives; None if that has to do it.
+
+        *part* is the `json_part` of what is bound.
+        """
+        if not part:
             return None
         try:
-            if bound is None:
-                bound = self._bind(state.fields, ids)
-            message = state.message
-            digits = b"%d" % int(record.created * 1_000_000)
+            micros = int(record.created * 1_000_000)
+            seconds = micros // 1_000_000
             second, text = self._second
-            if digits[:-6] != second:
-                second = digits[:-6]
-                text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(second))).encode()
-                self._second = second, text
+            if seconds != second:
+                text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(seconds)).encode()
+                self._second = seconds, text
             pid, tail = self._tail
             if pid != record.process:
                 tail = self._begin_process(record.process or os.getpid())
-            return b'{"timestamp":"%b.%bZ%b%b,%b,"source":%b,"seq":%d%b' % (
+            call = record.levelname, record.name, record.filename, record.lineno
+            head, source = self._calls.get(call) or self._call(*call)
+            line = b"%b%06d%b%b%b%b%d%b" % (
                 text,
-                digits[-6:],
-                self._heads.get((record.levelname, record.name)) or self._head(record.levelname, record.name),
-                orjson.dumps(message_of(record) if message is None else message),
-                bound,
-                self._sources.get((record.filename, record.lineno))
-                or self._source(record.filename, record.lineno),
-                state.seq,
+                micros - seconds * 1_000_000,
+                head,
+                orjson.dumps(message),
+                part,
+                source,
+                seq,
                 tail,
             )
         except Exception:  # noqa: BLE001 - anything unusual takes the way that serves all records
             return None
+        return line if len(line) <= self._max_bytes else None
 
-    def _bind(self, own: Mapping[str, Any], ids: tuple[Any, ...]) -> bytes:
-        if not _UNCHANGEABLE.issuperset(map(type, own.values())):
-            raise ValueError("a value may change while it is remembered")
-        category, trace_id, span_id = ids
-        line = {fields.LOG_CATEGORY: category, fields.TRACE_ID: trace_id, fields.SPAN_ID: span_id}
-        bound = orjson.dumps({name: value for name, value in line.items() if value} | dict(own))[1:-1]
-        self._bound = (own, ids, bound)
-        return bound
-
-    def _head(self, level: str, name: str) -> bytes:
-        head = b'","level":%b,"logger_name":%b,"message":' % (orjson.dumps(level.lower()), orjson.dumps(name))
-        if len(self._heads) < _MAX_REMEMBERED:
-            self._heads[level, name] = head
-        return head
-
-    def _source(self, filename: str, lineno: int) -> bytes:
-        source = orjson.dumps(f"{filename}:{lineno}")
-        if len(self._sources) < _MAX_REMEMBERED:
-            self._sources[filename, lineno] = source
-        return source
+    def _call(self, level: str, name: str, filename: str, lineno: int) -> tuple[bytes, bytes]:
+        parts = (
+            b'Z","level":%b,"logger_name":%b,"message":' % (orjson.dumps(level.lower()), orjson.dumps(name)),
+            b',"source":%b,"seq":' % orjson.dumps(f"{filename}:{lineno}"),
+        )
+        if len(self._calls) < _MAX_REMEMBERED:
+            self._calls[level, name, filename, lineno] = parts
+        return parts
 
     def _begin_process(self, pid: int) -> bytes:
         host = dict(self._host)
@@ -106,6 +113,27 @@ class LineParts:
         tail = b",%b}\n" % orjson.dumps(line)[1:-1]
         self._tail = pid, tail
         return tail
+
+
+def json_part(context: Context) -> bytes | Literal[False]:
+    """Return the part of a line for what is bound, and keep it there; False if one cannot be remembered."""
+    part: bytes | Literal[False] = False
+    # A new dict: what is bound may be a mapping that changes while it is read.
+    own = dict(context.fields)
+    if all(map(_is_unchangeable, own.values())):
+        line = {
+            fields.LOG_CATEGORY: context.log_category or fields.DEFAULT_CATEGORY,
+            fields.TRACE_ID: context.trace_id,
+            fields.SPAN_ID: context.span_id,
+        }
+        part = b",%b" % encode({name: value for name, value in line.items() if value} | own)[1:-2]
+    context.json_part = part
+    return part
+
+
+def _is_unchangeable(value: object) -> bool:
+    kind = type(value)
+    return kind in _UNCHANGEABLE or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE_TOO
 
 
 _HOST = (fields.HOSTNAME, fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ginkgo_logging import accounting
+from ginkgo_logging.handlers.ordinary import OrdinaryWay
 from ginkgo_logging.records import RecordState
 
 _MOST_NESTED = 5
@@ -104,6 +105,8 @@ class LineHandler(CountingHandler, ABC):
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
+        self._known_filters: list[object] = []
+        self._ordinary_line: Callable[[logging.LogRecord], bytes | None] | None = None
         super().__init__(level=level)
 
     @abstractmethod
@@ -114,6 +117,38 @@ class LineHandler(CountingHandler, ABC):
         """Use *fmt* for the lines of this handler."""
         super().setFormatter(fmt)
         self._format_line = getattr(fmt, "format_bytes", self._encode)
+        self._find_ordinary_way()
+
+    def _find_ordinary_way(self) -> None:
+        self._known_filters = list(self.filters)
+        own = type(self)
+        overridden = (own.filter, own.format, own.emit) != (
+            logging.Handler.filter,
+            logging.Handler.format,
+            LineHandler.emit,
+        )
+        way = None if overridden else OrdinaryWay.of(self._known_filters, self.formatter)
+        self._ordinary_line = way.line if way is not None else None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter *record* and emit it; return whether the filters let it pass."""
+        try:
+            # Programs put filters into the list itself, too.
+            if self.filters != self._known_filters:
+                self._find_ordinary_way()
+            ordinary_line = self._ordinary_line
+            line = ordinary_line(record) if ordinary_line is not None else None
+            if line is not None:
+                counts = self.counts
+                with self.lock:  # type: ignore[union-attr]
+                    self.write_line(line)
+                    counts.seen += 1
+                    counts.written += 1
+                return True
+        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
+            self.count_failed(exc, record)
+            return True
+        return super().handle(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and write *record*, which has passed the filters."""

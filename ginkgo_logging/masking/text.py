@@ -3,7 +3,7 @@
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote
 
 from ginkgo_logging.masking.extents import Style, extent, quoted_end
@@ -65,6 +65,8 @@ class TextMasker:
         self._patterns = patterns
         self._replacement = replacement
         self._may_hold_secret = gate(fields)
+        self.may_change: Callable[[str], object] = (lambda _: True) if patterns else self._may_hold_secret
+        """False for most texts that `text` leaves as they are, and for no other; quicker than `text`."""
 
     def text(self, text: str) -> str:
         r"""Return *text* with its secrets replaced; *text* itself when there are none.

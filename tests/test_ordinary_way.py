@@ -1,0 +1,259 @@
+"""OrdinaryWay: one function does what three filters and a formatter do, and leaves the same behind."""
+
+import logging
+import re
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from lines import Collector, strict
+
+from ginkgo_logging import context
+from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
+from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.record_factory import Record
+
+
+class SteppedMasking(MaskingFilter):
+    """A filter of another class: a handler that has it asks its filters and its formatter one by one."""
+
+
+def stepwise() -> Collector:
+    formatter = JsonFormatter()
+    formatter.parts = None
+    return Collector(ContextFilter(), ThrottleFilter(), SteppedMasking(), formatter=formatter)
+
+
+def at_once() -> Collector:
+    return Collector(ContextFilter(), ThrottleFilter(), MaskingFilter(), formatter=JsonFormatter())
+
+
+def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options: Any) -> Record:
+    return Record("app.orders", level, "/srv/app/orders.py", 7, msg, args, options.get("exc_info"), "f", None)
+
+
+def took_the_ordinary_way(collector: Collector, record: logging.LogRecord) -> bool:
+    """Tell whether *collector* would write *record* at once; the record is used up."""
+    collector.handle(record_of("the handler looks at its filters when a record comes"))
+    assert collector._ordinary_line is not None
+    return collector._ordinary_line(record) is not None
+
+
+def what_is_left(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what a later handler finds on *record*."""
+    state = record._ginkgo  # type: ignore[attr-defined]
+    kept = {name: getattr(state, name) for name in ("fields", "message", "error", "verdict", "masked")}
+    return {**{name: value for name, value in record.__dict__.items() if name != "_ginkgo"}, **kept}
+
+
+_words = st.sampled_from(
+    [
+        "BUY %s",
+        "password=%s",
+        "token: abc",
+        "100%",
+        "%d orders",
+        "Bearer abcdefgh12345678",
+        "买入 %s",
+        "\ud800",
+    ]
+)
+_texts = st.text(max_size=12) | _words | st.lists(_words, max_size=3).map(" ".join)
+_plain = _texts | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none()
+_names = st.sampled_from(["portfolio_id", "password", "order", "策略"]) | st.text(min_size=1, max_size=8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    message=_texts | st.integers(),
+    args=st.lists(_plain | st.just(ValueError("token=abc")), max_size=3).map(tuple),
+    level=st.sampled_from([5, logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]),
+    ids=st.tuples(*[st.none() | _texts] * 3),
+    bound=st.dictionaries(_names, _plain | st.lists(_plain, max_size=2), max_size=4),
+)
+@example("x", (), logging.INFO, ("password=abc", None, None), {})
+@example("x", (), logging.INFO, (None, None, None), {"password": "abc"})
+@example("x=%s", ("password=abc",), logging.INFO, (None, None, None), {})
+def test_both_ways_write_and_leave_the_same(
+    message: object,
+    args: tuple[Any, ...],
+    level: int,
+    ids: tuple[str | None, ...],
+    bound: dict[str, Any],
+) -> None:
+    """
+    Whatever is logged, the line is the same but for its number, and so is what other handlers find.
+    """
+    bound = {name: value for name, value in bound.items() if name not in context.fields.CORE}
+    records, lines = [], []
+    token = context._current.set(context.Context(*ids, fields=bound))
+    for collector in (stepwise(), at_once(), at_once()):
+        record = record_of(message, args, level)
+        record.__dict__.update(created=1.5, msecs=500.0, relativeCreated=1.0)
+        collector.handle(record)
+        records.append(what_is_left(record))
+        lines.append(re.sub(rb'"seq":\d+', b'"seq":0', collector.lines[0]))
+    context._current.reset(token)
+
+    assert lines[0] == lines[1] == lines[2]
+    assert records[0] == records[1] == records[2]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        record_of("an ordinary line"),
+        record_of("with %s and %d and %.2f", ("text", 5, 1.5)),
+        record_of("colon: and 100%", ()),
+        record_of("a warning", (), logging.WARNING),
+        record_of("策略 %s", ("买入",)),
+    ],
+    ids=lambda record: record.msg,
+)
+def test_what_is_ordinary(record: Record) -> None:
+    """
+    A text with plain arguments and without a secret is written at once.
+    """
+    assert took_the_ordinary_way(at_once(), record)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        record_of("password=hunter2"),
+        record_of("an object: %s", (ValueError("x"),)),
+        record_of("%d", ("no number",)),
+        record_of("%(name)s", ({"name": "x"},)),
+        record_of({"event": "fill"}),
+        record_of("an error", (), logging.ERROR),
+        record_of("failed", (), exc_info=(ValueError, ValueError("x"), None)),
+        record_of("\ud800"),
+        logging.makeLogRecord({"msg": "of another class"}),
+    ],
+    ids=lambda record: str(record.msg),
+)
+def test_what_is_not_ordinary(record: logging.LogRecord) -> None:
+    """
+    What may hold a secret, runs code of the caller's, is counted by the throttle or has more to say is not.
+    """
+    assert not took_the_ordinary_way(at_once(), record)
+
+
+class Named(logging.Filter):
+    """A filter of the program's own."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.trace_id = "of the program"
+        return True
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda collector: collector.filters.insert(1, Named()),
+        lambda collector: collector.filters.append(Named()),
+        lambda collector: collector.addFilter(Named()),
+        lambda collector: setattr(collector, "filters", [*collector.filters, Named()]),
+    ],
+    ids=["insert", "append", "addFilter", "assignment"],
+)
+def test_a_filter_that_comes_later_is_asked(change: Any) -> None:
+    """
+    However a program adds a filter to a handler that has written already, the next record meets it.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    change(collector)
+
+    collector.handle(record_of("after"))
+
+    assert ["before", "after"] == [row["message"] for row in collector.rows]
+    assert [None, "of the program"] == [row.get("trace_id") for row in collector.rows]
+
+
+def test_a_formatter_that_comes_later_is_used() -> None:
+    """
+    A handler that has written already writes in the format that it is given now.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    collector.setFormatter(logging.Formatter("%(message)s"))
+
+    collector.handle(record_of("after"))
+
+    assert b"after\n" == collector.lines[1]
+
+
+def test_without_the_masking_filter_nothing_is_taken_for_granted() -> None:
+    """
+    A handler whose masking filter was removed does not mask, and one that gets it back does.
+    """
+    collector = at_once()
+    masking = collector.filters[-1]
+    for one in (None, masking):
+        collector.handle(record_of("password=hunter2"))
+        collector.removeFilter(masking)
+        if one is None:
+            collector.handle(record_of("password=hunter2"))
+        collector.addFilter(masking)
+
+    assert ["password=***", "password=hunter2", "password=***"] == [row["message"] for row in collector.rows]
+
+
+def test_two_maskers_do_not_share_a_verdict() -> None:
+    """
+    What is bound and clean for one handler's masking filter may be a secret for another's.
+    """
+    strict_masking = MaskingFilter(fields=["portfolio_id"])
+    lax = at_once()
+    other = Collector(ContextFilter(), strict_masking, formatter=JsonFormatter())
+    token = context._current.set(context.Context(fields={"portfolio_id": "p-1"}))
+    for collector in (lax, other, lax):
+        collector.handle(record_of("x"))
+    context._current.reset(token)
+
+    assert ["p-1", "***", "p-1"] == [row["portfolio_id"] for row in (lax.rows[0], other.rows[0], lax.rows[1])]
+
+
+def test_a_write_that_fails_is_counted_and_does_not_raise() -> None:
+    """
+    A full disk costs the line, not the program, and `stats` tells.
+    """
+
+    class Full(Collector):
+        def write_line(self, line: bytes) -> None:
+            raise OSError("no space left on device")
+
+    full = Full(ContextFilter(), ThrottleFilter(), MaskingFilter(), formatter=JsonFormatter())
+
+    full.handle(record_of("x"))
+
+    counts = full.counts.as_dict()
+    assert (1, 0, 1) == (counts["seen"], counts["written"], counts["failed"])
+
+
+def test_a_handler_with_an_emit_of_its_own_keeps_it() -> None:
+    """
+    A subclass that overrides `emit` gets every record there.
+    """
+    seen = []
+
+    class Own(Collector):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    Own(ContextFilter(), ThrottleFilter(), MaskingFilter(), formatter=JsonFormatter()).handle(record_of("x"))
+
+    assert ["x"] == seen
+
+
+def test_patterns_of_the_user_are_looked_for() -> None:
+    """
+    With patterns of the user's own no text is ordinary.
+    """
+    collector = Collector(ContextFilter(), MaskingFilter(patterns=[r"\bsk_\w+"]), formatter=JsonFormatter())
+
+    collector.handle(record_of("key sk_live"))
+
+    assert "key ***" == strict(collector.lines[0])["message"]
