@@ -2,28 +2,20 @@
 
     python benchmarks/pipe.py [--rounds 15] [--calls 5000]
 
-Each contestant lives in a process of its own, so that none meets another's configuration. A round runs all of
-them once, one after the other in a new random order, so that a drift of the machine's speed meets all alike;
-a ratio compares two contestants of one round. All have the same four fields bound and write to a file. What
-each one does and does not do is in the last column.
+Each contestant lives in a process of its own; see interleaved.py for how they are compared. All have the same
+four fields bound and write to a file. What each one does and does not do is in the last column.
 """
 
 import argparse
-import gc
 import logging
 import logging.config
-import multiprocessing
-import random
-import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, version
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from interleaved import Call, measure, ratios, spread, versions
 
 FIELDS = {
     "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -36,8 +28,6 @@ BASE = "stdlib %(message)s"
 OURS = "ours, logging.getLogger"
 OURS_STRUCTLOG = "ours, structlog"
 STRUCTLOG = "structlog through stdlib"
-
-Call = Callable[[], None]
 
 
 def _root(handler: logging.Handler, formatter: logging.Formatter) -> logging.Logger:
@@ -137,7 +127,7 @@ def loguru_json(log_file: Path) -> Call:
     return lambda: bound.info(TEMPLATE % ARGUMENT)
 
 
-def _configure_ours(log_file: Path) -> None:
+def configure(log_file: Path) -> None:
     import yaml
 
     from ginkgo_logging import context, setup
@@ -152,7 +142,7 @@ def _configure_ours(log_file: Path) -> None:
 
 def ours(log_file: Path) -> Call:
     """JSON, context, source, seq, masking, throttle, rotating file for many processes (shipped local.yaml)."""
-    _configure_ours(log_file)
+    configure(log_file)
     logger = logging.getLogger("ginkgo.strategy")
     return lambda: logger.info(TEMPLATE, ARGUMENT)
 
@@ -161,7 +151,7 @@ def ours_glog(log_file: Path) -> Call:
     """The same."""
     from ginkgo_logging import GLOG
 
-    _configure_ours(log_file)
+    configure(log_file)
     GLOG.INFO("first use")
     return lambda: GLOG.INFO(TEMPLATE, ARGUMENT)
 
@@ -170,7 +160,7 @@ def ours_structlog(log_file: Path) -> Call:
     """The same."""
     import structlog
 
-    _configure_ours(log_file)
+    configure(log_file)
     log = structlog.get_logger("ginkgo.strategy")
     return lambda: log.info(TEMPLATE % ARGUMENT)
 
@@ -188,77 +178,22 @@ CONTESTANTS: dict[str, Callable[[Path], Call]] = {
 }
 
 
-def work(name: str, log_file: Path, pipe: Connection) -> None:
-    """Log *n* times for each *n* that comes through *pipe*, and send back the microseconds per call."""
-    try:
-        call = CONTESTANTS[name](log_file)
-    except ImportError as exc:
-        pipe.send(exc)
-        return
-    pipe.send(None)
-    while calls := pipe.recv():
-        gc.collect()
-        start = time.perf_counter()
-        for _ in range(calls):
-            call()
-        pipe.send((time.perf_counter() - start) / calls * 1e6)
-
-
-def measure(directory: Path, rounds: int, calls: int) -> dict[str, list[float]]:
-    """Return microseconds per call, one number a round for each contestant that is installed."""
-    spawn = multiprocessing.get_context("spawn")
-    pipes: dict[str, Connection] = {}
-    for number, name in enumerate(CONTESTANTS):
-        pipes[name], theirs = spawn.Pipe()
-        arguments = (name, directory / f"{number}.log", theirs)
-        spawn.Process(target=work, args=arguments, daemon=True).start()
-    for name, pipe in list(pipes.items()):
-        if (missing := pipe.recv()) is not None:
-            print(f"{name}: left out: {missing}")
-            del pipes[name]
-    spent: dict[str, list[float]] = {name: [] for name in pipes}
-    order = list(pipes)
-    for number in range(-1, rounds):  # the first round warms up
-        random.shuffle(order)
-        for name in order:
-            pipes[name].send(calls)
-            took = pipes[name].recv()
-            if number >= 0:
-                spent[name].append(took)
-    for pipe in pipes.values():
-        pipe.send(0)
-    return spent
-
-
 def show(spent: dict[str, list[float]]) -> None:
     """Print the ratios of each contestant to the plainest text line, and ours to each peer."""
-    packages = ("orjson", "python-json-logger", "structlog", "loguru")
-    print(f"CPython {sys.version.split()[0]}; " + ", ".join(f"{p} {_version(p)}" for p in packages))
+    print(versions("orjson", "python-json-logger", "structlog", "loguru"))
     print(f"\n{'contestant':30} {'ratio':>6} {'min':>6} {'max':>6}   what it does")
     for name, numbers in spent.items():
-        ratios = _ratios(numbers, spent[BASE])
-        what = CONTESTANTS[name].__doc__
-        print(f"{name:30} {statistics.median(ratios):6.2f} {min(ratios):6.2f} {max(ratios):6.2f}   {what}")
+        print(f"{name:30} {spread(ratios(numbers, spent[BASE]))}   {CONTESTANTS[name].__doc__}")
     print(
         f"\nratio: time of a call divided by that of {BASE!r} in the same round; median, min, max of the rounds"
     )
     print(f"\n{OURS!r} divided by")
     for name, numbers in spent.items():
         if not name.startswith("ours"):
-            print(f"  {name:28} {statistics.median(_ratios(spent[OURS], numbers)):6.2f}")
-    ratio = statistics.median(_ratios(spent[OURS_STRUCTLOG], spent[STRUCTLOG]))
-    print(f"{OURS_STRUCTLOG!r} divided by\n  {STRUCTLOG:28} {ratio:6.2f}")
-
-
-def _ratios(one: list[float], other: list[float]) -> list[float]:
-    return [a / b for a, b in zip(one, other, strict=True)]
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "(not installed)"
+            print(f"  {name:28} {spread(ratios(spent[OURS], numbers))}")
+    if STRUCTLOG in spent:
+        print(f"{OURS_STRUCTLOG!r} divided by\n  {STRUCTLOG:28} ", end="")
+        print(spread(ratios(spent[OURS_STRUCTLOG], spent[STRUCTLOG])))
 
 
 def main() -> None:
@@ -270,7 +205,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=5000, help="calls of a contestant in a round")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        show(measure(Path(directory), options.rounds, options.calls))
+        show(measure(CONTESTANTS, Path(directory), options.rounds, options.calls))
 
 
 if __name__ == "__main__":

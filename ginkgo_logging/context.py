@@ -36,8 +36,12 @@ class Context(_Bound):
     # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
     json_part: bytes | Literal[False] | None = None
     """The part of a JSON line; False if it has to be made anew for every line."""
-    clean_for: object = None
-    """The masker that found no secret in it."""
+    clean: tuple[object, bytes, str, str, str, Mapping[str, Any]] | None = None
+    """The masker that found no secret in it, its part of a JSON line, ids and category as a record has them, and
+    its fields."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Context, tuple(self)
 
 
 span_source: Callable[[], tuple[str, str, int] | None] | None = None

@@ -7,11 +7,12 @@ read as no evidence.
 from __future__ import annotations
 
 import os
-import re
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 # Set by the platform in each container, and by nothing else:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -39,15 +40,15 @@ _MARKERS = (".dockerenv", "run/.containerenv")
 
 # Docker, containerd, CRI-O and podman name a container by 64 hexadecimal digits, alone or as in
 # docker-<id>.scope, libpod-<id>.scope, kubepods-pod<uid>.slice:cri-containerd:<id>.
-_ID_COMPONENT = re.compile(r"(?:.*[-:])?([0-9a-f]{64})(?:\.scope)?")
+_ID_COMPONENT = lazy_pattern(r"(?:.*[-:])?([0-9a-f]{64})(?:\.scope)?")
 # lxc.monitor.NAME is the manager's own group on the host.
-_CONTAINER_COMPONENT = re.compile(r"docker|lxc|lxc\.payload(?:\..+)?|(?:kubelet-)?kubepods(?:[.-].*)?")
+_CONTAINER_COMPONENT = lazy_pattern(r"docker|lxc|lxc\.payload(?:\..+)?|(?:kubelet-)?kubepods(?:[.-].*)?")
 
 # Where the layers of an overlay lie that is the root of a container; live systems have other overlays.
-_LAYERS = re.compile(r"/docker/|/overlay2/|/containers/storage/|containerd|/buildkit/")
+_LAYERS = lazy_pattern(r"/docker/|/overlay2/|/containers/storage/|containerd|/buildkit/")
 # Files that a container engine puts over those of the image, from a directory of the container or pod.
 _INJECTED = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv"})
-_POD_DIRECTORY = re.compile(r"/pods/[0-9a-f-]{32,36}/")
+_POD_DIRECTORY = lazy_pattern(r"/pods/[0-9a-f-]{32,36}/")
 
 _SERVICE_ACCOUNT_NAMESPACE = "var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -56,8 +57,7 @@ _MAX_BYTES = 256 * 1024
 _SHORT_ID = 12
 
 
-@dataclass(frozen=True, slots=True)
-class HostMetadata:
+class HostMetadata(NamedTuple):
     """What names the place where a line was written.
 
     The last three are None outside containers and where the platform does not tell. `container_id` is
@@ -70,8 +70,7 @@ class HostMetadata:
     namespace: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
+class _Mount(NamedTuple):
     source: str
     point: str
     filesystem: str

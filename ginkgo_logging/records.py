@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ginkgo_logging import fields
 from ginkgo_logging.json_line import class_name
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _bare_record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
 
@@ -29,7 +30,8 @@ _NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
 
 _PLAIN_TYPES = (str, int, float, bool, type(None))
 
-_sequence = itertools.count(1)
+sequence = itertools.count(1)
+"""Numbers the records of this process."""
 
 
 class ErrorText(NamedTuple):
@@ -67,7 +69,7 @@ class RecordState:
 
     def __init__(self, own_fields: Mapping[str, Any]) -> None:
         self.fields = own_fields
-        self.seq = next(_sequence)
+        self.seq = next(sequence)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Filters stay in their own process.
@@ -176,7 +178,7 @@ def message_of(record: logging.LogRecord) -> str:
 _salvaging = threading.local()
 
 # Not the flag " ": in a message "100% sure" is a text.
-_CONVERSION = re.compile(r"%%|%(?:\((?P<name>[^()]*)\))?[#0\-+]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]")
+_CONVERSION = lazy_pattern(r"%%|%(?:\((?P<name>[^()]*)\))?[#0\-+]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]")
 
 
 def _salvage(message: object, args: object) -> str:

@@ -11,6 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 OTHERS = "other patterns"
 """Key and example of the summary that stands for several patterns, see `Throttle`."""
@@ -19,8 +22,7 @@ _KEPT = 500  # characters of an example, and those that pattern_of looks at
 _PATTERN_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """What was held back of one pattern in one window.
 
     `first` and `last` are the clock's readings at the first and last event held back, in order of
@@ -46,8 +48,7 @@ class PatternStats:
     last: float
 
 
-@dataclass(frozen=True, slots=True)
-class ThrottleStats:
+class ThrottleStats(NamedTuple):
     """Every occurrence since the start or the last `clear_stats`, most frequent patterns first.
 
     The totals include patterns that were evicted since; a pattern that comes back after its
@@ -59,21 +60,23 @@ class ThrottleStats:
     top: tuple[PatternStats, ...]
 
 
-@dataclass(slots=True, eq=False)
 class _Pattern:
     """One pattern's current window and its statistics."""
 
-    key: Hashable
-    example: str
-    opened: float
-    passed: int = 0
-    held: int = 0
-    held_first: float = 0.0
-    held_last: float = 0.0
+    # On the class: an instance sets what differs.
+    passed = 0
+    held = 0
+    held_first = 0.0
+    held_last = 0.0
     detail: object = None
-    count: int = 0
-    first: float = 0.0
-    last: float = 0.0
+    count = 0
+    first = 0.0
+    last = 0.0
+
+    def __init__(self, key: Hashable, example: str, opened: float) -> None:
+        self.key = key
+        self.example = example
+        self.opened = opened
 
 
 class Throttle:
@@ -296,7 +299,7 @@ class Throttle:
 
 
 # Numbers and hexadecimal share one placeholder: a random identifier may happen to have digits only.
-_VARIABLE = re.compile(
+_VARIABLE = lazy_pattern(
     r"""
     (?P<uuid> (?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z]) )
     | (?P<time>

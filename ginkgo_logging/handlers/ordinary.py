@@ -6,6 +6,7 @@ function. It keeps on the record what the filters would keep there, so that othe
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Self
 
 from ginkgo_logging.context import Context, current
@@ -14,8 +15,11 @@ from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, RecordState
+from ginkgo_logging.records import BARE_LENGTH, RecordState, sequence
 
+_Clean = tuple[object, bytes, str, str, str, Mapping[str, Any]]
+
+new = object.__new__
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -68,26 +72,35 @@ class OrdinaryWay:
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
                 return None
         context = current()
-        if context.clean_for is not self._masker and not self._is_clean(context):
-            return None
-        trace_id, span_id, log_category, fields = context
-        attributes["_ginkgo"] = state = RecordState(fields)
-        attributes["trace_id"] = trace_id or ""
-        attributes["span_id"] = span_id or ""
-        attributes["log_category"] = log_category or DEFAULT_CATEGORY
+        clean = context.clean
+        if clean is None or clean[0] is not self._masker:
+            clean = self._look_at(context)
+            if clean is None:
+                return None
+        _, part, trace_id, span_id, log_category, fields = clean
+        # Without a call of __init__, which takes longer than what it does.
+        attributes["_ginkgo"] = state = new(RecordState)
+        state.fields = fields
+        state.seq = next(sequence)
         state.context = context
         state.message = message
+        attributes["trace_id"] = trace_id
+        attributes["span_id"] = span_id
+        attributes["log_category"] = log_category
         if self._may_change(message):
             return None
         state.masked_by = self._masking
-        return self._parts.assemble(record, message, state.seq, context.json_part or json_part(context))
+        return self._parts.assemble(record, message, state.seq, part)
 
-    def _is_clean(self, context: Context) -> bool:
-        """Say whether nothing bound is a secret, or could become one before the next record."""
+    def _look_at(self, context: Context) -> _Clean | None:
+        """Return what is bound as a line needs it; None if it is secret or may change before the next line."""
         text = self._masker.text
-        if not json_part(context) or any(one and text(one) is not one for one in context[:3]):
-            return False
+        part = json_part(context)
+        if not part or any(one and text(one) is not one for one in context[:3]):
+            return None
         if self._masker.mapping(context.fields) is not context.fields:
-            return False
-        context.clean_for = self._masker
-        return True
+            return None
+        trace_id, span_id, log_category, fields = context
+        ids = trace_id or "", span_id or "", log_category or DEFAULT_CATEGORY
+        context.clean = clean = (self._masker, part, *ids, fields)
+        return clean

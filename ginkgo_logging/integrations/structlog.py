@@ -15,6 +15,7 @@ from ginkgo_logging.records import ATTRIBUTES, rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
 _TAKEN = ATTRIBUTES | {"_ginkgo"}
+_awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 _filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
 
 
@@ -109,6 +110,7 @@ class StandardLogger:
 
     def __init__(self, logger: logging.Logger) -> None:
         self.logger = logger
+        self.isEnabledFor = logger.isEnabledFor  # structlog asks it for every event
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.logger,)
@@ -122,14 +124,21 @@ class StandardLogger:
             self._log(level, args, given)
 
     def _log(self, level: int, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
-            given = dict(structlog.stdlib.render_to_log_kwargs(self.logger, "", {"event": "", **given}))
-        message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
-        exc_info, stack_info = given.pop("exc_info", None), given.pop("stack_info", None)
-        stacklevel = given.pop("stacklevel", 1)
-        own = {**(given.pop("extra", None) or {}), **given}
-        if not args and isinstance(own.get("positional_args"), tuple):
-            args = own.pop("positional_args")
+        exc_info = stack_info = None
+        stacklevel = 1
+        own = given.get("extra")
+        if not args and type(own) is dict and len(given) == 2 and "msg" in given:
+            message = given["msg"]  # what render_to_log_kwargs makes of most events
+        else:
+            if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
+                given = dict(structlog.stdlib.render_to_log_kwargs(self.logger, "", {"event": "", **given}))
+            message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
+            exc_info, stack_info = given.pop("exc_info", None), given.pop("stack_info", None)
+            stacklevel = given.pop("stacklevel", 1)
+            own = {**(given.pop("extra", None) or {}), **given}
+        if not args and own and isinstance(own.get("positional_args"), tuple):
+            args = own["positional_args"]
+            own = {name: value for name, value in own.items() if name != "positional_args"}
         frame = _caller(stacklevel if isinstance(stacklevel, int) else 1)
         record = self.logger.makeRecord(
             self.logger.name,
@@ -139,7 +148,7 @@ class StandardLogger:
             args,
             _exc_info_tuple(exc_info),
             frame.f_code.co_name if frame is not None else None,
-            own if _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN),
+            own if not own or _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN),
             _stack(frame) if stack_info else None,
         )
         self.logger.handle(record)
@@ -164,9 +173,8 @@ def _exc_info_tuple(exc_info: object) -> Any:
 def _caller(stacklevel: int) -> FrameType | None:
     """Return the frame that called structlog; None where that cannot be known."""
     # The async methods log in a thread of their own, for which structlog keeps the frame that awaits them ...
-    awaiting = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
-    start: FrameType | None = awaiting.get(None) if awaiting is not None else None
-    frame = _outside(start or sys._getframe(1))
+    start: FrameType | None = _awaiting.get(None) if _awaiting is not None else None
+    frame = _outside(start or sys._getframe(3))  # behind this one, StandardLogger._log and its method
     if start is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
         return None  # ... which is the event loop's if the coroutine was made a task
     for _ in range(stacklevel - 1):

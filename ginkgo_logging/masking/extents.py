@@ -3,6 +3,8 @@
 import re
 from enum import Enum
 
+from ginkgo_logging.lazy_pattern import lazy_pattern
+
 # Possessive repetition (`++`, `*+`) throughout: nothing read is read again, whatever the text.
 _QUOTE = "[\"'`]"
 _NEXT = (
@@ -31,13 +33,13 @@ def _word(stops: str = "") -> str:
 class Style(Enum):
     """How an unquoted value ends."""
 
-    WORD = re.compile(rf"(?i:(?:bearer|basic|digest)[ \t]++(?=[^\s,;&|]))?+(?:{_word()})*+")
+    WORD = lazy_pattern(rf"(?i:(?:bearer|basic|digest)[ \t]++(?=[^\s,;&|]))?+(?:{_word()})*+")
     """At a blank, or at delimiters that a blank, another pair or the end follows; `Bearer x` is one word."""
-    PARAMETER = re.compile(rf"(?:{_word('#&')})*+")
+    PARAMETER = lazy_pattern(rf"(?:{_word('#&')})*+")
     """In a URL: at `&` and `#` too."""
-    ENCODED = re.compile(rf"(?:{_word('#&%')}|%(?!26))*+")
+    ENCODED = lazy_pattern(rf"(?:{_word('#&%')}|%(?!26))*+")
     """In a URL within a URL: at an encoded `&` too."""
-    PHRASE = re.compile(
+    PHRASE = lazy_pattern(
         rf"(?:[^\s{_DELIMITERS}\\({_STOPS}]++"
         rf"|[^\S\r\n]++(?!{_NEXT}|[\r\n]|\Z)"
         r"|\([^()\r\n]*+\)|\("
@@ -45,26 +47,26 @@ class Style(Enum):
         rf"(?:\\++|[{_DELIMITERS}]))*+"
     )
     """At the end of the line, at a bracket that closes, or where the name of the next pair begins."""
-    HEADER = re.compile(
+    HEADER = lazy_pattern(
         rf"(?:[^\r\n\"'`\\\x1b]++|\\*+{_QUOTE}(?!\s*+(?:[}}\])]|,\s*+\\*+[\"'`{{\[(]|\Z)|[\r\n])"
         rf"|\\++(?![rn]|{_QUOTE}))*+"
     )
     """At the end of the line."""
 
 
-_OPENING = re.compile(rf"[bBrRuUfF]{{0,2}}(\\*+)({_QUOTE})")
-_CLOSING = {quote: re.compile(rf"(?<!\\)(\\*+){quote}(?![\w{quote}])") for quote in "\"'`"}
+_OPENING = lazy_pattern(rf"[bBrRuUfF]{{0,2}}(\\*+)({_QUOTE})")
+_CLOSING = {quote: lazy_pattern(rf"(?<!\\)(\\*+){quote}(?![\w{quote}])") for quote in "\"'`"}
 # After a quote with backslashes before it, which may be those of an outer string.
-_AFTER_ESCAPES = re.compile(r"[^\S\r\n]*+(?:,[\s\"'\d\[{]|[)\]}](?:[\s,)\]}\"'\\]|\Z)|[\r\n]|\Z)")
+_AFTER_ESCAPES = lazy_pattern(r"[^\S\r\n]*+(?:,[\s\"'\d\[{]|[)\]}](?:[\s,)\]}\"'\\]|\Z)|[\r\n]|\Z)")
 # `pprint` breaks a long string into several, one a line.
-_CONTINUATION = re.compile(r"[^\S\r\n]*+\r?\n\s*+[bBuU]?(['\"])")
+_CONTINUATION = lazy_pattern(r"[^\S\r\n]*+\r?\n\s*+[bBuU]?(['\"])")
 _SHELL_QUOTE = "'\"'\"'"
 """How a shell writes a quote inside quotes."""
-_BRACKETED = re.compile(r"(?:[A-Za-z_][\w.]*+)?[\[({]")
-_BRACKET = re.compile(rf"[\[({{]|[\])}}]|(?<!\\)(\\*+)({_QUOTE})")
-_ANGLED = re.compile(r"<[^<>\r\n]*+>")
-_PEM = re.compile(r"-----BEGIN [^\r\n-]{0,64}+-----")
-_PEM_END = re.compile(r"-----END [^\r\n-]{0,64}+-----")
+_BRACKETED = lazy_pattern(r"(?:[A-Za-z_][\w.]*+)?[\[({]")
+_BRACKET = lazy_pattern(rf"[\[({{]|[\])}}]|(?<!\\)(\\*+)({_QUOTE})")
+_ANGLED = lazy_pattern(r"<[^<>\r\n]*+>")
+_PEM = lazy_pattern(r"-----BEGIN [^\r\n-]{0,64}+-----")
+_PEM_END = lazy_pattern(r"-----END [^\r\n-]{0,64}+-----")
 
 
 def extent(text: str, start: int, style: Style, masked: str) -> tuple[int, int, bool]:

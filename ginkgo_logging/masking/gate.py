@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-_Search = Callable[[str], re.Match[str] | None]
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _QUOTE = "[\"'`]"
-_COPY_NUMBER = re.compile(r"[\W_]*(?<!\d)\d{1,2}\Z")
-_LAST_WORD = re.compile(r"[^\W_]+\Z")
+_COPY_NUMBER = lazy_pattern(r"[\W_]*(?<!\d)\d{1,2}\Z")
+_LAST_WORD = lazy_pattern(r"[^\W_]+\Z")
 
 
 def gate(fields: Iterable[str]) -> Callable[[str], object]:
@@ -26,9 +26,9 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
     def may_hold_secret(text: str) -> object:
         # Any true value will do; bool() would cost a call.
         return (
-            ("=" in text and equals(text))
-            or (":" in text and (colon(text) or ("@" in text and "//" in text.replace("\\", ""))))
-            or ("," in text and comma(text))
+            ("=" in text and equals.search(text))
+            or (":" in text and (colon.search(text) or ("@" in text and "//" in text.replace("\\", ""))))
+            or ("," in text and comma.search(text))
             or ("-" in text and "--" in text)
             # A separator, a bracket or a blank in URL encoding.
             or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
@@ -36,7 +36,7 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
             or "asic" in text
             # A colour between name and separator.
             or "\x1b" in text
-            or (not text.isascii() and wide(text))
+            or (not text.isascii() and wide.search(text))
         )
 
     return may_hold_secret
@@ -53,23 +53,23 @@ def _final_words(name: str) -> Iterable[str]:
         yield quote(word)
 
 
-def _separator(separator: str, words: Iterable[str]) -> _Search:
+def _separator(separator: str, words: Iterable[str]) -> re.Pattern[str]:
     cases = {case for word in words for case in (word, word.lower(), word.upper(), word.title())}
     if not cases:
-        return re.compile("(?!)").search
+        return lazy_pattern("(?!)")
     width = min(3, *map(len, cases))
     endings = {case[-width:] for case in cases}
     ending = "".join(_one_of(place) for place in zip(*endings, strict=True))
     exact = _tree(endings)
     numbered = [rf"{ending}[\d_]", rf"{ending}[_-]\d", rf"{ending}\d\d", rf"{ending}[_-]\d\d"]
     quoted = [f"{end}{_QUOTE}" for end in numbered]
-    return re.compile(
+    return lazy_pattern(
         rf"{separator}(?:(?<={ending}.)(?<=(?:{exact}).)"
         rf"|(?<=[^A-Za-z].)(?:(?<={_QUOTE}.)(?:(?<={ending}{_QUOTE}.)(?<=(?:{exact}){_QUOTE}.)"
         rf"|(?<=[\d_]{_QUOTE}.)(?:{_preceded(quoted)})|(?<=\\{_QUOTE}.))"
         # A blank, a subscript, an escape: rare enough to let through.
         rf"|(?<=[\d_].)(?:{_preceded(numbered)})|(?<=[\s\]\\].)))"
-    ).search
+    )
 
 
 def _preceded(endings: Iterable[str]) -> str:

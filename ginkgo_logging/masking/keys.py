@@ -1,7 +1,8 @@
 """Decide by its name alone whether a value is secret."""
 
-import re
 from collections.abc import Collection
+
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 DEFAULT_FIELDS: tuple[str, ...] = (
     "password",
@@ -43,9 +44,9 @@ DEFAULT_FIELDS: tuple[str, ...] = (
 _REMEMBERED = 4096
 LONGEST_NAME = 128
 
-_CAMEL_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
-_PLAIN_WORD = re.compile(r"[^\W_]+")
-_COPY_NUMBER = re.compile(r"_?(?<!\d)\d{1,2}\Z")
+_CAMEL_WORD = lazy_pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_PLAIN_WORD = lazy_pattern(r"[^\W_]+")
+_COPY_NUMBER = lazy_pattern(r"_?(?<!\d)\d{1,2}\Z")
 
 
 def _spellings(name: str) -> tuple[str, str]:

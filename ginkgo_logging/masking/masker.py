@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 
+from ginkgo_logging.lazy_pattern import lazy_pattern
 from ginkgo_logging.masking.keys import DEFAULT_FIELDS, KeyRule
 from ginkgo_logging.masking.text import TextMasker
 from ginkgo_logging.masking.values import HARMLESS, Walk
@@ -14,7 +15,7 @@ DEFAULT_REPLACEMENT = "***"
 _REMEMBERED = 4096
 _LONGEST_REMEMBERED = 64
 
-_REPLACEMENT = re.compile(r"[^\s\"'`\\=:：＝,;&|@/?#%]{1,64}")
+_REPLACEMENT = lazy_pattern(r"[^\s\"'`\\=:：＝,;&|@/?#%]{1,64}")
 
 
 class Masker(TextMasker):

@@ -6,6 +6,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote
 
+from ginkgo_logging.lazy_pattern import lazy_pattern
 from ginkgo_logging.masking.extents import Style, extent, quoted_end
 from ginkgo_logging.masking.gate import gate
 from ginkgo_logging.masking.keys import LONGEST_NAME, KeyRule
@@ -27,29 +28,29 @@ _CANDIDATE = rf"""
         (?: {_GAP}(?P<separator>=>|[:=]=?|[：＝]|%3[ADad]) | (?<={_QUOTE}),\s*+ )
     )
 """
-_FIND_CANDIDATE = re.compile(_BEGINNING + _CANDIDATE, re.VERBOSE).search
-_CANDIDATE_HERE = re.compile(_CANDIDATE, re.VERBOSE).match
-_GAP_BEFORE_VALUE = re.compile(_GAP)
-_GAP_IN_LITERAL = re.compile(r"\s*+")
+_CANDIDATE_BEHIND = lazy_pattern(_BEGINNING + _CANDIDATE, re.VERBOSE)
+_CANDIDATE_HERE = lazy_pattern(_CANDIDATE, re.VERBOSE)
+_GAP_BEFORE_VALUE = lazy_pattern(_GAP)
+_GAP_IN_LITERAL = lazy_pattern(r"\s*+")
 
-_URL_PASSWORD = re.compile(r"(?:\\*+/){2}[^\s/?#\"<>:@]*+:(?P<password>[^\s/?#\"<>]*)@")
+_URL_PASSWORD = lazy_pattern(r"(?:\\*+/){2}[^\s/?#\"<>:@]*+:(?P<password>[^\s/?#\"<>]*)@")
 # A `/`, `?` or `#` that should have been encoded; a number before it is a port.
-_ODD_URL_PASSWORD = re.compile(
+_ODD_URL_PASSWORD = lazy_pattern(
     r"(?:\\*+/){2}[^\s/?#\"<>:@\[]*+:(?!\d{1,5}(?:[/?#\s]|\Z))(?P<password>[^\s\"<>]{1,256})@"
 )
-_PAIR_OPENING = re.compile(rf"[(\[]\s*[bBuU]?\\*{_QUOTE}\Z")
-_PAIR_CLOSING = re.compile(rf"(?:\\*{_QUOTE})?\s*,?\s*(?:[)\]]|\Z)")
-_QUOTE_AFTER = re.compile(rf"\s*+\\*+{_QUOTE}")
-_OPEN_QUOTE = re.compile(rf"(\\*)({_QUOTE})\Z")
+_PAIR_OPENING = lazy_pattern(rf"[(\[]\s*[bBuU]?\\*{_QUOTE}\Z")
+_PAIR_CLOSING = lazy_pattern(rf"(?:\\*{_QUOTE})?\s*,?\s*(?:[)\]]|\Z)")
+_QUOTE_AFTER = lazy_pattern(rf"\s*+\\*+{_QUOTE}")
+_OPEN_QUOTE = lazy_pattern(rf"(\\*)({_QUOTE})\Z")
 
 _QUOTES = ("'", '"', "`")
 # In `"password=" + typed` the quote after the separator closes the literal.
-_LITERAL_END = re.compile(rf"{_QUOTE}(?:[\s,)]|\Z)")
+_LITERAL_END = lazy_pattern(rf"{_QUOTE}(?:[\s,)]|\Z)")
 
 _HEADERS = ("authorization", "cookie")
-_COLOUR = re.compile(r"[\d;]*m")
-_ESCAPED_BLANK = re.compile(r"\\+[nrtfvb0]")
-_ESCAPED_CHARACTER = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
+_COLOUR = lazy_pattern(r"[\d;]*m")
+_ESCAPED_BLANK = lazy_pattern(r"\\+[nrtfvb0]")
+_ESCAPED_CHARACTER = lazy_pattern(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 
 # (start, end, text to put there); None where nothing is to be hidden.
 _Span = tuple[int, int, str]
@@ -95,16 +96,18 @@ class TextMasker:
     def _read(self, text: str) -> str:
         pieces: list[str] = []
         done = 0
-        found = _FIND_CANDIDATE(text)
+        found = _CANDIDATE_BEHIND.search(text)
         while found:
             if span := self._span(text, found):
                 start, end, substitute = span
                 pieces += text[done:start], substitute
                 done = end
                 # The next name may begin right there, inside what looks like one word.
-                found = _CANDIDATE_HERE(text, end) or _FIND_CANDIDATE(text, end)
+                found = _CANDIDATE_HERE.match(text, end) or _CANDIDATE_BEHIND.search(text, end)
             else:
-                found = _FIND_CANDIDATE(text, found.end("scheme") if found["scheme"] else found.end())
+                found = _CANDIDATE_BEHIND.search(
+                    text, found.end("scheme") if found["scheme"] else found.end()
+                )
         masked = "".join(pieces) + text[done:]
         return text if masked == text else masked
 

@@ -1,7 +1,6 @@
 """Walk nested values and copy what holds a secret; what cannot be walked is replaced, never passed on."""
 
 import dataclasses
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta, tzinfo
@@ -12,6 +11,8 @@ from numbers import Number
 from types import EllipsisType, NoneType, NotImplementedType
 from typing import Any
 from uuid import UUID
+
+from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _MAX_DEPTH = 64
 _MAX_ITEMS = 100_000
@@ -26,7 +27,7 @@ HARMLESS = frozenset({int, float, bool, NoneType, complex, Decimal, UUID, date, 
 }
 """Types whose values are never secret unless their key says so."""
 
-_NAME = re.compile(r"[\w.-]{1,128}")
+_NAME = lazy_pattern(r"[\w.-]{1,128}")
 _HARMLESS_BASES = (Number, UUID, date, time, timedelta, tzinfo)
 _Handler = Callable[["Walk", Any, int], object]
 
