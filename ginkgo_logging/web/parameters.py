@@ -1,0 +1,110 @@
+"""The query parameters of the routes, with their limits."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Depends, Query, Request
+
+from ginkgo_logging.web.problems import BadParameterError
+
+NAMED: Final = frozenset({"portfolio_id", "strategy_id", "trace_id", "log_category", "logger_name"})
+"""The fields that have a parameter of their own."""
+
+MOST_ROWS: Final = 1000
+MOST_OFFSET: Final = 10_000
+MOST_STEPS: Final = 240
+
+_REPEATABLE: Final = frozenset({"level", "field"})
+_FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,99}):(.{1,500})", re.DOTALL)
+# What has a parameter of its own is asked for by that; the others are names of arguments in Python.
+_NOT_A_FIELD: Final = frozenset(
+    {"level", "contains", "regex", "start_time", "end_time", "limit", "offset", "order"}
+    | {"step", "field", "self", "call"}
+)
+LINES: Final = NAMED | {"level", "contains", "field"}
+"""The parameters of `line_filters`."""
+
+TIMED: Final = LINES | {"start_time", "end_time"}
+"""The parameters of `timed_filters`."""
+
+Identifier = Annotated[str | None, Query(max_length=500)]
+Moment = Annotated[str | None, Query(max_length=40, description="RFC 3339, such as 2026-02-26T10:30:00Z")]
+Order = Annotated[Literal["asc", "desc"], Query(description="`desc` is the newest first")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+Offset = Annotated[
+    int, Query(ge=0, le=MOST_OFFSET, description="Give `end_time` too, or new rows move the pages")
+]
+Steps = Annotated[int, Query(ge=1, le=MOST_STEPS, description="How many steps at most")]
+
+
+def line_filters(
+    *,
+    portfolio_id: Identifier = None,
+    strategy_id: Identifier = None,
+    trace_id: Identifier = None,
+    level: Annotated[
+        list[str] | None, Query(max_length=8, description="One of several: `level=error&level=critical`")
+    ] = None,
+    log_category: Identifier = None,
+    logger_name: Identifier = None,
+    contains: Annotated[
+        str | None, Query(max_length=500, description="In message, error message or stack trace, as it is")
+    ] = None,
+    field: Annotated[
+        list[str] | None, Query(max_length=8, description="Any other field: `field=task_id:7`")
+    ] = None,
+) -> dict[str, Any]:
+    """Return the filters on lines that the client gave, as `LogService` takes them."""
+    given: dict[str, Any] = {
+        "portfolio_id": portfolio_id,
+        "strategy_id": strategy_id,
+        "trace_id": trace_id,
+        "level": level,
+        "log_category": log_category,
+        "logger_name": logger_name,
+        "contains": contains,
+    }
+    found = {name: value for name, value in given.items() if value is not None}
+    for one in field or ():
+        match = _FIELD.fullmatch(one)
+        if match is None:
+            raise BadParameterError("field", f"{one!r} is not name:value")
+        name, value = match.groups()
+        if name in _NOT_A_FIELD:
+            raise BadParameterError("field", f"{name!r} cannot be asked for as a field")
+        if name in found:
+            raise BadParameterError("field", f"{name!r} is asked for twice")
+        found[name] = value
+    return found
+
+
+LineFilters = Annotated[dict[str, Any], Depends(line_filters)]
+
+
+def timed_filters(
+    filters: LineFilters, *, start_time: Moment = None, end_time: Moment = None
+) -> dict[str, Any]:
+    """Return the filters on lines and time."""
+    times = {"start_time": start_time, "end_time": end_time}
+    return filters | {name: value for name, value in times.items() if value is not None}
+
+
+Filters = Annotated[dict[str, Any], Depends(timed_filters)]
+
+
+def only(names: Collection[str]) -> Callable[[Request], None]:
+    """Return a dependency that refuses parameters not in *names*, and those that are doubled.
+
+    A filter that is misspelt would otherwise be left out, and its answer taken for what was asked.
+    """
+
+    def check(request: Request) -> None:
+        for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+            if name not in names:
+                raise BadParameterError(name[:100], "there is no such parameter")
+            if count > 1 and name not in _REPEATABLE:
+                raise BadParameterError(name, "is given twice")
+
+    return check
