@@ -1,33 +1,34 @@
-"""Apply dictConfig files and take them back: `setup` and `shutdown`."""
+"""Apply dictConfig files, again when they change, and take them back: `setup` and `shutdown`."""
 
 import contextlib
+import functools
 import logging
-import logging.config
 import os
-import re
 import warnings
 import weakref
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from ginkgo_logging import record_factory, settings, uncaught
+from ginkgo_logging import context, record_factory, settings, uncaught
+from ginkgo_logging.applying import apply, installed
 from ginkgo_logging.config_files import (
     ENVIRONMENTS,
     ConfigFile,
     find,
     find_candidates,
+    places,
     read,
     refuse_if_others_may_write,
     shipped,
 )
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.throttle import flush_all
-from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.importing import forget, when_imported
+from ginkgo_logging.integrations import servers
 from ginkgo_logging.settings import Settings
-from ginkgo_logging.transaction import detach, transaction
-from ginkgo_logging.yaml_file import line_of
+from ginkgo_logging.transaction import detach, lock
+from ginkgo_logging.watching import Stamp, Watcher, stamps_of
 
 __all__ = [
     "ENVIRONMENTS",
@@ -43,8 +44,15 @@ __all__ = [
     "shutdown",
 ]
 
-_installed: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
 _captures_warnings = False
+_watcher: Watcher | None = None
+_own_logger = logging.getLogger("ginkgo_logging")
+
+given: tuple[Path, Mapping[str, Any]] | None = None
+"""Working directory and arguments of the last `setup`, for processes that begin without; None without one."""
+
+_Found = tuple[Settings, list[ConfigFile], dict[Path, Stamp]]
+"""What to apply, and the stamps of the files that it may come from."""
 
 
 def setup(
@@ -59,6 +67,7 @@ def setup(
     capture_warnings: bool = True,
     uncaught_exceptions: tuple[str, ...] | list[str] | bool = True,
     structlog: bool = True,
+    watch: bool | None = None,
 ) -> None:
     """Configure logging for this process from a dictConfig file, the settings and these arguments.
 
@@ -67,31 +76,83 @@ def setup(
     one's place, or with ``incremental: true`` is applied on top of it: first ``~/.ginkgo/logging.d/``, then
     ``./logging.d/``, then *config*. Warnings, uncaught exceptions (all of `uncaught.HOOKS`, or those named)
     and structlog join the pipe unless switched off. May be called again; then the new configuration holds.
+    With *watch* the files are applied again when they change and on SIGHUP, in forked children too.
 
     Raises `ConfigError` for anything wrong; the configuration there was then goes on as if nothing had been.
     Handlers that the new configuration takes off their loggers are closed. Thread-safe.
     """
+    global given
+    arguments = dict(locals())
     hooks = _hooks(uncaught_exceptions)
-    chosen = settings.load(
+    load = functools.partial(
+        _load,
+        config,
         mode=mode,
         format=format,
         console_level=console_level,
         file_level=file_level,
         local_file_path=str(file_path) if isinstance(file_path, os.PathLike) else file_path,
         mask_fields=mask_fields,
+        watch=watch,
     )
+    chosen, files, seen = load()
+    apply(files, chosen, keep=[one for one in logging.getLogger().handlers if _outlives_setup(one)])
+    _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
+    _watch(load if chosen.watch else None, seen)
+    given = _absolute(Path()), arguments
+
+
+def _load(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    here: Path = Path(),
+    mode: str | None = None,
+    **arguments: object,
+) -> _Found:
+    """Read settings and files; relative paths begin at *here*, which a program may have left since."""
+    absolute = _absolute(here)
+    seen = stamps_of(_settings_file(absolute))  # before it is read, so that a change in between is one
+    chosen = settings.load(mode=mode, **arguments)
     if mode is None:
         chosen = _in_mode_of(config if isinstance(config, str) else chosen.config, chosen)
-    apply(find(chosen, config), chosen)
-    _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
+    seen |= stamps_of(places(chosen, config, absolute))
+    return chosen, find(chosen, config, here), seen
+
+
+def _absolute(here: Path) -> Path:
+    try:
+        return here.absolute()
+    except OSError:  # the working directory has been deleted
+        return here
+
+
+def _settings_file(here: Path) -> list[Path]:
+    try:
+        return [here / settings.directory() / "config.yaml"]
+    except ConfigError:  # a user without a home has none
+        return []
+
+
+def _outlives_setup(handler: logging.Handler) -> bool:
+    """Whether *handler* is to stay on the root logger, as those of a test runner that listens from outside."""
+    return getattr(handler, "outlives_setup", False) is True
 
 
 def _in_mode_of(name: str | None, chosen: Settings) -> Settings:
     """Return *chosen* in the mode of the shipped file that *name* names: levels and handlers follow the mode."""
     for mode in ("local", "container"):
         if name in (mode, f"{mode}-queue"):
-            return replace(chosen, mode=mode)
+            return chosen._replace(mode=mode)
     return chosen
+
+
+def setup_again() -> None:
+    """Do what the last `setup` did; what `setup()` does if there was none.
+
+    For a dictConfig file or mapping that a server applies after the program's own set-up:
+    ``formatters: {any: {(): ginkgo_logging.config.setup_again}}`` leaves the pipe as it was meant to be.
+    """
+    setup(**({} if given is None else given[1]))
 
 
 def setup_or_defaults() -> list[Exception]:
@@ -99,16 +160,20 @@ def setup_or_defaults() -> list[Exception]:
 
     What is valid of the settings stays in force, `mask_fields` above all.
     """
+    global given
     try:
         setup()
     except Exception as exc:  # noqa: BLE001 - called from the program's first log call
         chosen, faults = settings.examine()
-        without_file = replace(chosen, local_file_enabled=False)
+        without_file = chosen._replace(local_file_enabled=False)
         for attempt in (chosen, without_file, Settings(local_file_enabled=False)):
             with contextlib.suppress(Exception):
                 apply([shipped(attempt.environment)], attempt)
                 _join(uncaught.HOOKS, capture_warnings=True, structlog=True)
+                given = _absolute(Path()), {}
                 break
+        if chosen.watch:  # the file may be mended
+            _watch(_load, stamps_of(_settings_file(_absolute(Path()))))
         return [*faults] or [exc]
     return []
 
@@ -121,6 +186,8 @@ def _join(hooks: tuple[str, ...], *, capture_warnings: bool, structlog: bool) ->
         when_imported("structlog", _configure_structlog)
     else:
         forget("structlog")
+    when_imported("opentelemetry.trace", _ask_for_spans)
+    servers.join()
 
 
 def shutdown() -> None:
@@ -129,14 +196,20 @@ def shutdown() -> None:
     Closes our handlers on the root logger too where plain dictConfig made them. Safe to call twice, and without
     `setup`. Levels stay; lines logged afterwards go where Python sends them by default.
     """
+    global given
+    given = None
+    _watch(None)
     flush_all()
     record_factory.uninstall()
     uncaught.uninstall()
     _capture_warnings(wanted=False)
     forget("structlog")
+    forget("opentelemetry.trace")
+    servers.leave()
+    context.span_source = None
     ours = [one for one in logging.getLogger().handlers if type(one).__module__.startswith("ginkgo_logging.")]
-    detach(weakref.WeakSet([*ours, *_installed]))
-    _installed.clear()
+    detach(weakref.WeakSet([*ours, *installed]))
+    installed.clear()
     settings.activate(None)
 
 
@@ -170,62 +243,50 @@ def _configure_structlog() -> None:
     configure()
 
 
-# --- applying ---------------------------------------------------------------------------------------------
+def _ask_for_spans() -> None:
+    from ginkgo_logging.integrations.opentelemetry import instrument
+
+    instrument()
 
 
-def apply(files: list[ConfigFile], chosen: Settings, *, open_files: bool = True) -> None:
-    """Put *chosen* in force and apply *files* in order; on a fault everything is as it was before.
+# --- watching ---------------------------------------------------------------------------------------------
 
-    With *open_files* a log file that cannot be written to is found now, not by the first line.
-    """
-    before = settings.in_force()
-    flush_all()
+
+def _watch(load: Callable[..., _Found] | None, seen: dict[Path, Stamp] | None = None) -> None:
+    """Watch only the files of *seen* from now on, and apply what *load* reads; None: watch nothing."""
+    global _watcher
+    with lock:
+        if _watcher is not None:
+            _watcher.stop()
+        _watcher = None
+        if load is not None:
+            find_again = functools.partial(load, here=_absolute(Path()))
+            _watcher = watcher = Watcher(lambda: _reload(find_again, watcher), seen or {})
+            watcher.start()
+
+
+def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] | None:
+    """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it."""
     try:
-        with transaction() as made:
-            settings.activate(chosen)
-            for file in files:
-                _apply(file)
-            if open_files:
-                _open_files()
-    except BaseException:
-        settings.activate(before)
-        raise
-    _installed.clear()
-    _installed.update(made)
+        chosen, files, seen = load()
+        with lock:
+            if watcher is not _watcher:
+                return None
+            apply(files, chosen, keep=_guests())
+    except ConfigError as exc:
+        _own_logger.error("the logging configuration stays as it was: %s", exc)  # noqa: TRY400 - it says all
+        return None
+    except Exception:
+        _own_logger.exception("the logging configuration stays as it was")
+        return None
+    _own_logger.info("logging is configured anew from %s", ", ".join(file.name for file in files))
+    return seen
 
 
-def _apply(file: ConfigFile) -> None:
-    document = dict(file.document)
-    if not file.incremental:
-        # The standard library's default silences every logger that exists already.
-        document.setdefault("disable_existing_loggers", False)
-    try:
-        logging.config.dictConfig(document)
-    except (Exception, SystemExit) as exc:
-        reason = _reason(exc)
-        raise ConfigError(f"{_place(file, reason)}: {reason}") from exc
-
-
-def _place(file: ConfigFile, reason: str) -> str:
-    """Return the name of *file*, with the line of what dictConfig complains about."""
-    match = re.match(r"Unable to configure (?:(\w+) '([^']*)'|root logger)", reason)
-    keys = (f"{match[1]}s", match[2]) if match and match[1] else ("root",)
-    line = line_of(file.text, *keys) if match else None
-    return f"{file.name}:{line}" if line else file.name
-
-
-def _reason(exc: BaseException) -> str:
-    """Return what dictConfig says and why: it names the section, its cause names the fault."""
-    text = str(exc) or type(exc).__name__
-    cause = exc.__cause__
-    return f"{text}: {_reason(cause)}" if cause is not None else text
-
-
-def _open_files() -> None:
-    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
-    for handler in [one for logger in loggers for one in getattr(logger, "handlers", ())]:
-        if isinstance(handler, RotatingFileHandler):
-            try:
-                handler.open()
-            except OSError as exc:
-                raise ConfigError(f"handler {handler.name!r}: cannot write: {exc}") from exc
+def _guests() -> list[logging.Handler]:
+    """Return the handlers that the program itself has hung on the root logger since it was configured."""
+    return [
+        one
+        for one in logging.getLogger().handlers
+        if one not in installed and not type(one).__module__.startswith("ginkgo_logging.")
+    ]

@@ -3,24 +3,20 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ginkgo_logging import settings
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.yaml_file import parse_yaml, read_text
 
-ENVIRONMENTS = ("local", "container", "test", "local-queue", "container-queue")
+ENVIRONMENTS = ("local", "container", "test", "local-queue", "container-queue", "otlp")
 """The names of the shipped files."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """One dictConfig file: where it is, and what it says."""
 
     name: str
@@ -34,13 +30,13 @@ class ConfigFile:
 
 
 def find(
-    chosen: Settings, config: str | os.PathLike[str] | Mapping[str, Any] | None = None
+    chosen: Settings, config: str | os.PathLike[str] | Mapping[str, Any] | None = None, here: Path = Path()
 ) -> list[ConfigFile]:
     """Return the files to apply in order: one complete file, then the incremental ones on top of it.
 
     *config* (or ``LOGGING_CONFIG``) that is the name of an environment only chooses among the files of that
-    name. Raises `ConfigError` for a file that is missing, unreadable, not a mapping, or that others may
-    change: to load a dictConfig file is to run code.
+    name. Relative paths begin at *here*. Raises `ConfigError` for a file that is missing, unreadable, not a
+    mapping, or that others may change: to load a dictConfig file is to run code.
     """
     on_top: list[ConfigFile] = []
     if isinstance(config, Mapping):
@@ -48,7 +44,7 @@ def find(
         if not on_top[0].incremental:
             return on_top
         config = chosen.environment
-    environment, candidates = find_candidates(chosen, config)
+    environment, candidates = find_candidates(chosen, config, here)
     for path in candidates:
         file = read(path)
         on_top.insert(0, file)
@@ -57,44 +53,61 @@ def find(
     return [shipped(environment), *on_top]
 
 
-def find_candidates(chosen: Settings, config: str | os.PathLike[str] | None = None) -> tuple[str, list[Path]]:
+def find_candidates(
+    chosen: Settings, config: str | os.PathLike[str] | None = None, here: Path = Path()
+) -> tuple[str, list[Path]]:
     """Return the shipped environment, and the user's files, the strongest first; none of them is read yet."""
     wanted = chosen.config if config is None else config
     mode = chosen.environment
     if wanted is None:
-        return mode, list(_user_files(mode))
+        return mode, _user_files(mode, here)
     if isinstance(wanted, str):
         if wanted in ENVIRONMENTS:
-            return wanted, list(_user_files(wanted))
-        if own := list(_user_files(wanted)):
-            return mode, own + list(_user_files(mode))
-    path = _path(wanted)
+            return wanted, _user_files(wanted, here)
+        if own := _user_files(wanted, here):
+            return mode, own + _user_files(mode, here)
+    path = _path(wanted, here)
     if path is None or not _is_file(path):
         names = ", ".join(ENVIRONMENTS)
         raise ConfigError(f"{wanted}: no such dictConfig file, and no environment of that name ({names})")
-    return mode, [path, *_user_files(mode)]
+    return mode, [path, *_user_files(mode, here)]
 
 
-def _path(given: object) -> Path | None:
+def places(
+    chosen: Settings, config: str | os.PathLike[str] | Mapping[str, Any] | None = None, here: Path = Path()
+) -> list[Path]:
+    """Return where `find` looks for files of the user's, whether there is one or not."""
+    wanted = chosen.config if config is None else config
+    if isinstance(wanted, Mapping):
+        return _user_places(chosen.environment, here) if wanted.get("incremental") is True else []
+    if wanted in ENVIRONMENTS:
+        return _user_places(wanted, here)
+    own = _user_places(wanted, here) if isinstance(wanted, str) else []
+    path = _path(wanted, here)
+    return [*own, *([path] if path is not None else ()), *_user_places(chosen.environment, here)]
+
+
+def _path(given: object, here: Path) -> Path | None:
     if not isinstance(given, str | os.PathLike) or not (name := str(given)) or "\0" in name:
         return None
     try:
-        return Path(name).expanduser()
+        return here / Path(name).expanduser()
     except RuntimeError as exc:
         raise ConfigError(f"{name}: {exc}") from None
 
 
-def _user_files(environment: str) -> Iterator[Path]:
-    """Yield the user's files for *environment*, the strongest first."""
+def _user_files(environment: str, here: Path) -> list[Path]:
+    """Return the user's files for *environment*, the strongest first."""
+    return [path for path in _user_places(environment, here) if _is_file(path)]
+
+
+def _user_places(environment: str, here: Path) -> list[Path]:
     if not environment or os.sep in environment or environment.endswith((".yaml", ".yml")):
-        return
-    folders = [Path("logging.d")]
+        return []
+    folders = [here / "logging.d"]
     with contextlib.suppress(ConfigError):  # a user without a home has no files there
-        folders.append(settings.directory() / "logging.d")
-    for folder in folders:
-        path = folder / f"{environment}.yaml"
-        if _is_file(path):
-            yield path
+        folders.append(here / settings.directory() / "logging.d")
+    return [folder / f"{environment}.yaml" for folder in folders]
 
 
 def _is_file(path: Path) -> bool:
@@ -109,21 +122,17 @@ def _is_file(path: Path) -> bool:
 
 def shipped(environment: str) -> ConfigFile:
     """Return the file that comes with the package, from a wheel, a checkout or an archive of the source."""
-    package = resources.files("ginkgo_logging")
-    for folder in (package / "logging_d", _beside(package)):
-        file = folder / f"{environment}.yaml"
-        if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            return _parsed(str(file), text)
+    package = Path(__file__).parent
+    # In a checkout, and in a zip of one, logging.d/ lies beside the package and is the only copy.
+    for folder in (package / "logging_d", package.parent / "logging.d"):
+        file = str(folder / f"{environment}.yaml")
+        with contextlib.suppress(OSError):
+            # What imported this file reads that one, from a directory or an archive; importing
+            # importlib.resources takes longer.
+            return _parsed(file, __loader__.get_data(file).decode())  # type: ignore[name-defined]
     raise ConfigError(
         f"no dictConfig file for environment {environment!r}; shipped: {', '.join(ENVIRONMENTS)}"
     )
-
-
-def _beside(package: Traversable) -> Traversable:
-    # In a checkout, and in a zip of one, logging.d/ lies beside the package and is the only copy.
-    parent: Traversable = package.parent  # type: ignore[attr-defined] # Path and zipfile.Path both have it
-    return parent / "logging.d"
 
 
 def read(path: Path) -> ConfigFile:

@@ -1,13 +1,15 @@
 """Call a function when a module is imported, so that nobody pays for a library that a program does not use."""
 
 import functools
-import importlib.abc
 import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
 def when_imported(name: str, call: Callable[[], object]) -> None:
@@ -29,7 +31,7 @@ def forget(name: str) -> None:
         finder.leave()
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds one module the way it would be found without us, and is told by its loader when it was executed.
 
     Looking for the module without importing it, as `importlib.util.find_spec` does, changes nothing.
@@ -42,7 +44,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    ) -> "ModuleSpec | None":
         """Let the other finders answer."""
         if fullname != self.name:
             return None

@@ -8,10 +8,9 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ginkgo_logging import options
 from ginkgo_logging.environment import is_container_environment
@@ -22,8 +21,7 @@ DIRECTORY: Final = Path("~/.ginkgo")
 """Where the user's ``config.yaml``, ``logging.d/`` and ``logs/`` are; ``GINKGO_DIR`` moves it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Every setting, valid and complete; the defaults are those of the quickstart.
 
     A ``local_file_path`` that is not absolute lies in ``~/.ginkgo/logs/``. ``mask_fields`` None means
@@ -45,11 +43,14 @@ class Settings:
     throttle_enabled: bool = True
     throttle_limit: int = 5
     throttle_seconds: float = 60.0
+    watch: bool = False
     loki_url: str | None = None
     loki_tenant: str | None = None
     loki_username: str | None = None
     loki_password: str | None = None
     loki_token: str | None = None
+    loki_ca_file: str | None = None
+    loki_client_cert: str | None = None
     loki_lookback: float = 7 * 24 * 3600.0
     loki_timeout: float = 10.0
 
@@ -67,7 +68,7 @@ class Settings:
 
     def __repr__(self) -> str:
         """Show no credential."""
-        shown = (f"{f.name}={self._shown(f.name)}" for f in fields(self))
+        shown = (f"{name}={self._shown(name)}" for name in self._fields)
         return f"Settings({', '.join(shown)})"
 
     def _shown(self, name: str) -> str:
@@ -83,8 +84,7 @@ def without_userinfo(text: str) -> str:
 # --- where each setting stands ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One setting: its name in `Settings`, its key in config.yaml, its environment variable, its parser
     (one of `ginkgo_logging.options`)."""
 
@@ -115,11 +115,14 @@ OPTIONS: Final = (
     Option("throttle_enabled", "logging.throttle.enabled", "LOGGING_THROTTLE_ENABLED", options.switch),
     Option("throttle_limit", "logging.throttle.limit", "LOGGING_THROTTLE_LIMIT", options.count),
     Option("throttle_seconds", "logging.throttle.seconds", "LOGGING_THROTTLE_SECONDS", options.seconds),
+    Option("watch", "logging.watch", "LOGGING_WATCH", options.switch),
     Option("loki_url", "loki.url", "LOKI_URL", options.url),
     Option("loki_tenant", "loki.tenant", "LOKI_TENANT", options.text),
     Option("loki_username", "loki.username", "LOKI_USERNAME", options.text),
     Option("loki_password", "loki.password", "LOKI_PASSWORD", options.text),
     Option("loki_token", "loki.token", "LOKI_TOKEN", options.text),
+    Option("loki_ca_file", "loki.ca_file", "LOKI_CA_FILE", options.path),
+    Option("loki_client_cert", "loki.client_cert", "LOKI_CLIENT_CERT", options.path),
     Option("loki_lookback", "loki.lookback", "LOKI_LOOKBACK", options.seconds),
     Option("loki_timeout", "loki.timeout", "LOKI_TIMEOUT", options.seconds),
 )
@@ -173,7 +176,7 @@ def examine(**arguments: object) -> tuple[Settings, list[ConfigError]]:
         except ValueError as exc:
             shown = "(hidden)" if option.name in SECRET_NAMES else f"{without_userinfo(repr(value)):.80}"
             faults.append(ConfigError(f"{where()}: {shown} is not allowed; it must be {exc}"))
-    return replace(Settings(), **chosen), faults
+    return Settings()._replace(**chosen), faults
 
 
 def _given_in_environment() -> Iterator[_Given]:

@@ -3,18 +3,27 @@
 `logging.config.dictConfig` closes every handler of the process first and finds faults afterwards. Here it
 finds nothing to close: what is to go is closed once the new configuration stands, and comes back if it does
 not. Handlers that stay on a logger, because the new configuration does not name it, stay open.
+A logger's handlers are exchanged in one step, so that a thread that logs meanwhile meets the old ones or the new.
 """
 
 import contextlib
 import logging
+import logging.config
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 # dictConfig's own registers: the names that an incremental document may use, and what to close at exit.
 _names: Any = logging._handlers  # type: ignore[attr-defined]
 _references: Any = logging._handlerList  # type: ignore[attr-defined]
-_lock: Any = logging._lock  # type: ignore[attr-defined]
+lock: Any = logging._lock  # type: ignore[attr-defined]
+"""Whoever changes the configuration holds it: logging's own, which a fork gives back."""
+
+
+_silent: "weakref.WeakSet[logging.Logger]" = weakref.WeakSet()
+"""The loggers that a configuration of ours has silenced."""
+
+_given: "weakref.WeakKeyDictionary[logging.Logger, list[Any]]" = weakref.WeakKeyDictionary()
 
 
 class _State(NamedTuple):
@@ -27,6 +36,61 @@ class _State(NamedTuple):
     disabled: bool = False
 
 
+class _Configurator(logging.config.DictConfigurator):
+    """dictConfig itself, but a logger is at no moment without handlers, and has no filter twice.
+
+    A logger that somebody else has silenced, as uvicorn does for ``--no-access-log``, stays silent unless the
+    document names handlers for it.
+    """
+
+    kept: Collection[logging.Handler] = ()
+
+    def common_logger_config(self, logger: logging.Logger, config: Any, incremental: bool = False) -> None:  # noqa: FBT001, FBT002 - as overridden
+        """Set level, handlers and filters of *logger*."""
+        super().common_logger_config(logger, config, incremental=True)  # the level
+        if incremental:
+            return
+        new = logging.Logger("")
+        self.add_handlers(new, config.get("handlers") or ())
+        if logger is logging.getLogger():
+            new.handlers.extend(one for one in logger.handlers if one in self.kept)
+        logger.handlers = new.handlers
+        self.add_filters(new, config.get("filters") or ())
+        _exchange_filters(logger, new.filters)
+
+    def configure_logger(self, name: str, config: Any, incremental: bool = False) -> None:  # noqa: FBT001, FBT002 - as overridden
+        """Configure the logger *name*."""
+        logger = logging.getLogger(name)
+        is_others_wish = _is_silent(logger) and logger not in _silent
+        super().configure_logger(name, config, incremental)
+        if is_others_wish and not logger.handlers:
+            logger.propagate = False
+        elif _is_silent(logger):
+            _silent.add(logger)
+        else:
+            _silent.discard(logger)
+
+
+def _is_silent(logger: logging.Logger) -> bool:
+    return not logger.handlers and not logger.propagate
+
+
+def _exchange_filters(logger: logging.Logger, new: list[Any]) -> None:
+    """Put *new* in the place of the filters that an earlier configuration gave *logger*; dictConfig only adds."""
+    known = _given.setdefault(logger, [])
+    old = [one for one in logger.filters if any(one is given for given in known)]
+    logger.filters = [one for one in logger.filters if not any(one is gone for gone in old)] + new
+    # The old ones too: they are back if this configuration fails.
+    known[:] = [*old, *new]
+
+
+def configure(document: Mapping[str, Any], *, keep: Collection[logging.Handler] = ()) -> None:
+    """Do what `logging.config.dictConfig` does; those of root's handlers that are in *keep* stay."""
+    configurator = _Configurator(dict(document))
+    configurator.kept = keep
+    configurator.configure()
+
+
 @contextlib.contextmanager
 def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
     """Let the block call dictConfig; if it raises, everything is as it was before.
@@ -34,7 +98,7 @@ def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
     Yields the set of the handlers that the block has made, which is filled when the block ends. Other threads
     may log meanwhile; those that configure logging wait.
     """
-    with _lock:
+    with lock:
         states = {logger: _state_of(logger) for logger in _loggers()}
         names, references = dict(_names), list(_references)
         old = [handler for reference in references if (handler := reference()) is not None]
@@ -63,7 +127,7 @@ def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
 
 def detach(handlers: "weakref.WeakSet[logging.Handler]") -> None:
     """Take *handlers* off all loggers and close them."""
-    with _lock:
+    with lock:
         for logger in _loggers():
             for handler in [one for one in logger.handlers if one in handlers]:
                 logger.removeHandler(handler)

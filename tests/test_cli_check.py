@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,37 @@ def test_what_a_handler_holds_or_its_target_refuses_is_in_the_table(
     expected = ["rec", "DEBUG     no", "INFO      yes*", "WARNING   yes", "ERROR     yes", "CRITICAL  yes"]
     dropping = "* unless dropped by ginkgo_logging.handlers.FlightRecorderHandler"
     assert [*expected, dropping] == [line.strip() for line in out.splitlines()[-7:]]
+
+
+def test_paths_of_shipped_files_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """--path prints one line: the file named, or the one that does what setup() does."""
+    assert (0, f"{shipped('container').name}\n") == run(capsys, "--path", "container")
+    assert (0, f"{Path(ginkgo_logging.__file__).with_name('setup.yaml')}\n") == run(capsys, "--path")
+
+
+def test_a_path_that_there_is_not_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown name prints nothing on stdout, where a server's command line would take it for a path."""
+    assert (2, "") == run(capsys, "--path", "production")
+
+
+def test_path_stands_alone(capsys: pytest.CaptureFixture[str], file: Path) -> None:
+    """--path with a file to check or a logger to explain is refused."""
+    with pytest.raises(SystemExit) as refusal:
+        run(capsys, "--logger", "app", "--path")
+
+    assert 2 == refusal.value.code
+
+
+def test_a_path_in_an_archive_is_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the package is imported from a zip archive, no other program could open its files."""
+    archive = tmp_path / "source.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("ginkgo_logging/setup.yaml", "version: 1")
+    monkeypatch.setattr(
+        "ginkgo_logging.cli.check.resources.files", lambda name: zipfile.Path(archive, f"{name}/")
+    )
+
+    assert 2 == main(["check", "--path"])
+    assert "lies in an archive" in capsys.readouterr().err

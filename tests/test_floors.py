@@ -14,34 +14,54 @@ DIRECTORY = Path(__file__).parents[1] / PACKAGE
 # Floor by floor, and on each floor from left to right: a module (or package) imports from what stands before it.
 FLOORS = (
     # 0: know nothing of each other's business
-    "fields errors masking throttling sampling environment importing accounting forking",
-    "json_line options record_factory transaction records yaml_file",
+    "fields errors lazy_pattern masking throttling sampling environment importing accounting forking watching",
+    "json_line options record_factory trace_headers transaction records yaml_file",
     # 1: what is bound, what was chosen
-    "context settings",
+    "context propagation settings",
     # 2: what a dictConfig file names, and what else feeds the pipe
     "filters formatters handlers integrations uncaught",
     # 3: one configuration for the process
-    "config_files config",
+    "config_files applying config",
     # 4: the familiar calls
-    "logger_handlers glog",
-    # 5: what people and programs call
+    "concurrency logger_handlers glog testing",
+    # 5: the half that reads
+    "query web",
+    # 6: what people and programs call
     "compat checking cli __init__ __main__",
 )
 RANK = {name: rank for rank, name in enumerate(" ".join(FLOORS).split())}
 
 NOT_AT_THE_TOP = {
     (
+        "compat.pytest_ginkgo_logging",
+        "ginkgo_logging.testing",
+    ): "pytest imports its plugins at every start, and few tests use this one",
+    (
         "config",
         "ginkgo_logging.integrations.structlog",
     ): "a program that does not use structlog does not import it",
+    ("config", "ginkgo_logging.integrations.opentelemetry"): "the same for OpenTelemetry",
+    ("integrations.servers", "ginkgo_logging.integrations.gunicorn"): "the same for gunicorn",
+    ("integrations.servers", "ginkgo_logging.integrations.uvicorn"): "the same for uvicorn",
+    ("integrations.servers", "werkzeug"): "the same for werkzeug",
     ("filters.processor", "structlog"): "slow to import, and few dictConfig files name this filter",
+    (
+        "query.service",
+        "ginkgo_logging.query.loki",
+    ): "an extra, and needed only where there is a Loki",
     ("handlers.console", "rich"): "slow to import, and needed on a terminal only",
+    ("cli.web", "uvicorn"): "an extra; without it the command says what to install",
+    ("cli.web", "ginkgo_logging.web.app"): "the same extra",
+    ("cli.web", "ginkgo_logging.web.stream"): "the same extra",
+    ("cli.filters", "ginkgo_logging.query.loki"): "an extra, and needed only where there is a Loki",
+    ("cli.terminal", "rich"): "slow to import, and needed for colours and wide characters only",
+    ("cli.progress", "rich"): "slow to import, and needed for long scans on a terminal only",
     ("cli.demo", "sqlalchemy"): "an extra of its own; the demo does without",
     ("cli.demo", "urllib3"): "an extra of its own; the demo does without",
     ("cli.demo", "structlog"): "imported as a program would that is already configured",
 }
 
-MAY_QUERY = {"query", "cli", "compat"}
+MAY_QUERY = {"query", "web", "cli", "compat"}
 
 
 class Import(NamedTuple):

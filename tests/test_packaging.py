@@ -16,8 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path.name for path in (ROOT / "logging.d").iterdir())
-# ginkgo.libs and ginkgo.services: this directory is the source of a package of another name.
-PORTION = "compat/ginkgo/"
+# These directories are the source of packages of other names.
+PORTIONS = ("compat/ginkgo/", "compat/pytest_ginkgo_logging/")
 
 Run = Callable[..., str]
 
@@ -170,10 +170,12 @@ def test_wheel_holds_package_and_nothing_else(wheel: Path, source: Path) -> None
     """
     package = source / "ginkgo_logging"
     names = {
-        str(name.relative_to(package)) for name in package.rglob("*") if name.suffix in {".py", ".typed"}
+        str(name.relative_to(package))
+        for name in package.rglob("*")
+        if name.suffix in {".py", ".typed", ".yaml"}
     }
     expected = {
-        name.removeprefix("compat/") if name.startswith(PORTION) else f"ginkgo_logging/{name}"
+        name.removeprefix("compat/") if name.startswith(PORTIONS) else f"ginkgo_logging/{name}"
         for name in names
     }
     expected |= {f"ginkgo_logging/logging_d/{name}" for name in SHIPPED}
@@ -226,6 +228,15 @@ def test_module_is_the_command(wheel_python: Path, home: Path) -> None:
     line = run(wheel_python, "-m", "ginkgo_logging", "run", "program.py", cwd=home)
 
     assert "some.library" == json.loads(line)["logger_name"]
+
+
+def test_pytest_finds_the_plugin(wheel_python: Path, home: Path) -> None:
+    """
+    Where the wheel is installed, pytest knows the fixture without being told.
+    """
+    (home / "test_it.py").write_text("def test_it(ginkgo_logs): assert [] == ginkgo_logs")
+
+    assert "1 passed" in run(wheel_python, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py", cwd=home)
 
 
 # --- the namespace portion ginkgo ----------------------------------------------------------------------------

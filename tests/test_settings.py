@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,14 @@ VALUES: dict[str, tuple[str, str, Any]] = {
     "throttle_enabled": ("false", "true", (False, True)),
     "throttle_limit": ("7", "8", (7, 8)),
     "throttle_seconds": ("1.5", "2m", (1.5, 120.0)),
+    "watch": ("true", "1", (True, True)),
     "loki_url": ("http://loki:3100/", "https://l.example", ("http://loki:3100", "https://l.example")),
     "loki_tenant": ("team", "'1'", ("team", "'1'")),
     "loki_username": ("reader", "ann", ("reader", "ann")),
     "loki_password": ("'007'", "hunter2", ("007", "hunter2")),
     "loki_token": ("abc", "def", ("abc", "def")),
+    "loki_ca_file": ("/etc/ca.pem", "~/ca.pem", ("/etc/ca.pem", "~/ca.pem")),
+    "loki_client_cert": ("/etc/me.pem", "me.pem", ("/etc/me.pem", "me.pem")),
     "loki_lookback": ("24h", "2d", (86400.0, 172800.0)),
     "loki_timeout": ("15s", "3", (15.0, 3.0)),
 }
@@ -61,11 +63,14 @@ WRONG = {
     "throttle_enabled": ["5"],
     "throttle_limit": ["0", "-1", "2.5", "many", "true"],
     "throttle_seconds": ["0", "-1", ".inf", ".nan", "5w", "true", "[1]"],
+    "watch": ["sometimes"],
     "loki_url": ["loki:3100", "ftp://loki", "http://", "http://l:99999", "7", "'http://[::1'"],
     "loki_tenant": ["7"],
     "loki_username": ["7"],
     "loki_password": ["7"],
     "loki_token": ["[x]"],
+    "loki_ca_file": ["7"],
+    "loki_client_cert": ["[x]"],
     "loki_lookback": ["soon"],
     "loki_timeout": ["''"],
 }
@@ -117,7 +122,7 @@ def test_every_setting_is_an_option_and_tested() -> None:
     """
     Each field of Settings can be set by file and variable, and this module tries each.
     """
-    names = [field.name for field in fields(Settings)]
+    names = list(Settings._fields)
 
     assert names == [option.name for option in OPTIONS] == list(VALUES) == list(WRONG)
 

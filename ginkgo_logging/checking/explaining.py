@@ -6,7 +6,6 @@ import logging
 import logging.handlers
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from ginkgo_logging import config, config_files
@@ -42,7 +41,7 @@ def _without_opening(file: ConfigFile) -> ConfigFile:
             continue  # dictConfig says what is wrong with it, if anything is
         if "delay" in parameters and "filename" in parameters:
             entry["delay"] = True
-    return replace(file, document=document)
+    return file._replace(document=document)
 
 
 def _explain(logger: logging.Logger) -> list[str]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ def check_installation() -> Result:
     file_report, environment_report = Report(str(path or "config.yaml")), Report("environment")
     from_file = _check_config_yaml(path, file_report) if path and _is_there(path) else None
     from_environment = check_environment(environment_report)
-    chosen = replace(Settings(), **{**(from_file or {}), **from_environment})
+    chosen = Settings()._replace(**{**(from_file or {}), **from_environment})
     result = Result(chosen)
     if from_file is not None:
         result.files.append((str(path), "settings"))

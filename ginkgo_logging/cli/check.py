@@ -5,12 +5,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 from ginkgo_logging.checking import Finding, Result, check_file, check_installation, explain
 from ginkgo_logging.checking.values import given_in_environment
+from ginkgo_logging.config_files import shipped
 from ginkgo_logging.errors import ConfigError
 
+_SETUP = ""
 _COLORS = {"error": "\x1b[1;31m", "warning": "\x1b[33m", "ok": "\x1b[32m"}
 _EPILOG = (
     "exit code: 0 without errors (there may be warnings), 1 with errors, 2 for a wrong command line. The classes "
@@ -33,11 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="explain which handlers, filters, formatters and levels a record of this logger meets",
     )
+    parser.add_argument(
+        "--path",
+        metavar="NAME",
+        nargs="?",
+        const=_SETUP,
+        help="print where the shipped dictConfig file NAME (local, container, ...) is; without NAME, the one "
+        "that does what setup() does, for programs that take no more than a dictConfig file: "
+        'uvicorn --log-config "$(ginkgo-logging check --path)"',
+    )
     parser.set_defaults(execute=lambda options: execute(options, parser))
 
 
 def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Check, explain if asked to, and return the exit code."""
+    if options.path is not None:
+        if options.files or options.logger is not None:
+            parser.error("--path stands alone")
+        return _show_path(options.path)
     if options.logger is not None and len(options.files) > 1:
         parser.error("--logger explains one configuration: name one FILE or none")
     with _importable_from_here():
@@ -51,6 +67,14 @@ def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         _say(_line(finding))
     _say(_summary(findings, [name for result in results for name, _ in result.files]))
     return 1 if any(result.errors for result in results) else 0
+
+
+def _show_path(name: str) -> int:
+    path = resources.files("ginkgo_logging") / "setup.yaml" if name == _SETUP else Path(shipped(name).name)
+    if not isinstance(path, Path) or not path.is_file():
+        raise ConfigError(f"{path}: lies in an archive, where no other program finds it")
+    _say(str(path))
+    return 0
 
 
 @contextlib.contextmanager

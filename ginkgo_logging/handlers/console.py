@@ -52,6 +52,17 @@ class ConsoleHandler(StreamHandler):
             return self._layout.format(record)
         return super().format(_without_error(record) if state_of(record).printed_elsewhere else record)
 
+    def write_line(self, line: bytes) -> None:
+        """Write *line* where the person is."""
+        stream = self.stream
+        if stream is None or hasattr(stream, "buffer"):
+            super().write_line(line)
+        else:
+            # Made by a notebook's kernel, say: what it shows is what is written to it. Its descriptor, if it
+            # has one, leads to the terminal of the server.
+            stream.write(line.decode())
+            stream.flush()
+
 
 def _without_error(record: logging.LogRecord) -> logging.LogRecord:
     record, state = copy.copy(record), copy.copy(state_of(record))

@@ -31,7 +31,8 @@ def documented(heading: str, starts: str, language: str = "python") -> str:
     assert section is not None, f"no section {heading!r}"
     blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
     (block,) = [text for text in blocks if text.startswith(starts)]
-    return block
+    # The same command, where the package is on the path only.
+    return block.replace("ginkgo-logging ", "python -m ginkgo_logging ") if language == "bash" else block
 
 
 def get(address: str, trace_id: str) -> int:

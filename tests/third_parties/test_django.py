@@ -6,17 +6,20 @@ import pytest
 
 from third_parties.program import Output, Project, documented, get
 
+_SETUP = documented("Django", "# settings.py\n")
+_LOGGING = documented("Django", "# settings.py, with LOGGING\n")
 _WIRINGS = {
-    "setup-local": ("local", documented("Django", "# settings.py\n")),
-    "setup-container": ("container", documented("Django", "# settings.py\n")),
-    "LOGGING-local": ("local", documented("Django", "# settings.py, with").replace("container", "local")),
-    "LOGGING-container": ("container", documented("Django", "# settings.py, with")),
+    "setup-local": ("local", _SETUP),
+    "setup-container": ("container", _SETUP),
+    "LOGGING-local": ("local", _LOGGING.replace("container", "local")),
+    "LOGGING-container": ("container", _LOGGING),
+    "LOGGING_CONFIG-container": ("container", documented("Django", "# settings.py, with LOGGING_CONFIG\n")),
 }
 _SETTINGS = """
 SECRET_KEY = "django-insecure"
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "urls"
-MIDDLEWARE = ["middleware.trace_middleware"]
+WSGI_APPLICATION = "wsgi.application"
 USE_TZ = True
 """
 _URLS = """
@@ -44,7 +47,7 @@ execute_from_command_line(sys.argv)
 def _serve(project: Project, wiring: str, debug: bool) -> Output:
     project.write("settings.py", wiring, _SETTINGS, f"DEBUG = {debug}")
     project.write("urls.py", _URLS)
-    project.write("middleware.py", documented("Django", "# middleware.py"))
+    project.write("wsgi.py", documented("Django", "# wsgi.py"))
     project.write("manage.py", _MANAGE)
     with project.start(sys.executable, "manage.py", "runserver", "--noreload", "127.0.0.1:0"):
         address = project.wait_for_stdout(r"server at (http://[\d.:]+)/")

@@ -2,14 +2,19 @@
 
 import signal
 import sys
+import time
 
 import pytest
 
 from third_parties.program import Output, Project, documented, get
 
-_COMMAND = documented("uvicorn", "FILE=", "bash")
-_MIDDLEWARE = documented("uvicorn", "# app.py")
+_RUN = documented("uvicorn", "ginkgo-logging", "bash").strip()
+_LOG_CONFIG = documented("uvicorn", "uvicorn", "bash").strip()
+_PROGRAM = documented("uvicorn", "# A program")
+_MIDDLEWARE = documented("uvicorn", "# app.py").replace("(app)", '(respond, log_category="web")')
 _APP = """
+from ginkgo_logging import GLOG
+
 async def respond(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
@@ -23,9 +28,8 @@ async def respond(scope, receive, send):
         raise RuntimeError("no connection with password=abc123")
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
-
-app = TraceMiddleware(respond)
 """
+_SETUP = "from ginkgo_logging import setup\nsetup()"
 
 
 def _use(project: Project, *command: str, processes: int = 1) -> Output:
@@ -41,30 +45,33 @@ def _use(project: Project, *command: str, processes: int = 1) -> Output:
     return project.finished()
 
 
-def _command(mode: str) -> list[str]:
-    """The documented command, for the file of *mode*, on any free port."""
-    find, serve = _COMMAND.replace("container", mode).strip().splitlines()
-    return ["bash", "-c", f'{find}\nexec {serve} --port 0 "$@"', "bash"]
+def _command(documented_command: str) -> list[str]:
+    """A documented command, on any free port."""
+    return ["bash", "-c", f'exec {documented_command} --port 0 "$@"', "bash"]
 
 
 @pytest.fixture(
-    scope="module", params=["log-config-local", "log-config-container", "setup-local", "run-container"]
+    scope="module",
+    params=["log-config-local", "log-config-container", "run-local", "setup-local", "program-container"],
 )
 def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Output:
     """What a server logs from its start to its end."""
     how, _, mode = request.param.rpartition("-")
     project = Project(tmp_path_factory.mktemp("uvicorn"), mode)
+    project.write("app.py", _APP, _MIDDLEWARE)
     if how == "log-config":
-        project.write("app.py", _MIDDLEWARE, _APP)
-        return _use(project, *_command(mode))
+        return _use(project, *_command(_LOG_CONFIG if mode == "local" else _of_container(_LOG_CONFIG)))
+    if how == "run":
+        return _use(project, *_command(_RUN))
     if how == "setup":
-        project.write("app.py", "from ginkgo_logging import setup\nsetup()", _MIDDLEWARE, _APP)
+        project.write("app.py", _SETUP, _APP, _MIDDLEWARE)
         return _use(project, "uvicorn", "app:app", "--port", "0")
-    start = (
-        "import uvicorn\nfrom ginkgo_logging import setup\nsetup()\nuvicorn.run(app, log_config=None, port=0)"
-    )
-    project.write("app.py", _MIDDLEWARE, _APP, start)
-    return _use(project, sys.executable, "app.py")
+    project.write("main.py", _PROGRAM.replace('"app:app"', '"app:app", port=0'))
+    return _use(project, sys.executable, "main.py")
+
+
+def _of_container(command: str) -> str:
+    return command.replace("--path", "--path container")
 
 
 def test_access_lines_are_written_once_with_the_trace(output: Output) -> None:
@@ -97,11 +104,12 @@ def test_start_and_end_are_written_once_by_our_handlers_alone(output: Output) ->
     assert "\x1b" not in output.text
 
 
-def test_several_workers_write_each_line_once(project: Project) -> None:
+@pytest.mark.parametrize("command", [_LOG_CONFIG, _RUN], ids=["log-config", "run"])
+def test_several_workers_write_each_line_once(project: Project, command: str) -> None:
     """With ``--workers 2`` parent and workers share the file, and each line is in it once."""
-    project.write("app.py", _MIDDLEWARE, _APP)
+    project.write("app.py", _APP, _MIDDLEWARE)
 
-    output = _use(project, *_command("local"), "--workers", "2", processes=2)
+    output = _use(project, *_command(command), "--workers", "2", processes=2)
 
     assert 2 == len(output.of("uvicorn.access"))
     assert 2 == len([row for row in output.rows if row["message"].startswith("Started server process")])
@@ -111,7 +119,7 @@ def test_several_workers_write_each_line_once(project: Project) -> None:
 
 def test_log_level_of_the_command_line_holds(project: Project) -> None:
     """``--log-level warning`` silences uvicorn's INFO lines also when the app calls `setup`, and only them."""
-    project.write("app.py", "from ginkgo_logging import setup\nsetup()", _MIDDLEWARE, _APP)
+    project.write("app.py", _SETUP, _APP, _MIDDLEWARE)
 
     with project.start("uvicorn", "app:app", "--port", "0", "--log-level", "warning"):
         project.wait_for("^starting$")
@@ -119,3 +127,35 @@ def test_log_level_of_the_command_line_holds(project: Project) -> None:
     output = project.finished()
     assert "ginkgo" == output.one("^starting$")["logger_name"]
     assert [] == [row["message"] for row in output.of("uvicorn")]
+
+
+def test_a_reloaded_process_is_in_the_pipe_again(project: Project) -> None:
+    """With ``--reload`` the watching process and both served processes write each line once."""
+    project.write("app.py", _APP, _MIDDLEWARE)
+
+    with project.start(*_command(_RUN), "--reload", "--reload-delay", "0.05"):
+        project.wait_for("^Application startup complete")
+        while "Reloading" not in project.output().text:  # what it finds at its first look is no change to it
+            project.write("app.py", _APP, _MIDDLEWARE, "GLOG.INFO('changed')")
+            time.sleep(0.5)
+        project.wait_for("^changed$")
+        project.wait_for("^Application startup complete", count=2)
+
+    output = project.finished()
+    output.one("^Started reloader process")
+    output.one("detected changes in 'app.py'. Reloading")
+    assert 2 == len([row for row in output.rows if row["message"].startswith("Started server process")])
+    assert [] == output.stray
+
+
+@pytest.mark.parametrize("command", [_RUN, "uvicorn app:app"], ids=["run", "setup"])
+def test_access_lines_may_be_switched_off(project: Project, command: str) -> None:
+    """``--no-access-log`` holds, and the other lines are there."""
+    project.write("app.py", _SETUP, _APP, _MIDDLEWARE)
+
+    with project.start(*_command(command), "--no-access-log"):
+        address = project.wait_for(r"^Uvicorn running on ")["message"].split()[3]
+        get(f"{address}/orders", "trace-1")
+        project.wait_for("^handling$")
+
+    assert [] == project.finished().of("uvicorn.access")

@@ -1,0 +1,92 @@
+"""Apply dictConfig files: all of them or none."""
+
+import logging
+import re
+import threading
+import weakref
+from collections.abc import Collection
+
+from ginkgo_logging import settings
+from ginkgo_logging.config_files import ConfigFile
+from ginkgo_logging.errors import ConfigError
+from ginkgo_logging.filters.throttle import flush_all
+from ginkgo_logging.handlers import RotatingFileHandler
+from ginkgo_logging.settings import Settings
+from ginkgo_logging.transaction import configure, transaction
+from ginkgo_logging.yaml_file import line_of
+
+installed: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
+"""The handlers that the last `apply` has made."""
+
+_applying: set[int] = set()
+
+
+def apply(
+    files: list[ConfigFile],
+    chosen: Settings,
+    *,
+    open_files: bool = True,
+    keep: Collection[logging.Handler] = (),
+) -> None:
+    """Put *chosen* in force and apply *files* in order; on a fault everything is as it was before.
+
+    With *open_files* a log file that cannot be written to is found now, not by the first line. The root logger
+    keeps those of its handlers that are in *keep*.
+    """
+    thread = threading.get_ident()
+    if thread in _applying:
+        raise ConfigError("a dictConfig file that setup() applies cannot call setup() itself")
+    before = settings.in_force()
+    flush_all()
+    _applying.add(thread)
+    try:
+        with transaction() as made:
+            settings.activate(chosen)
+            for file in files:
+                _apply(file, keep)
+            if open_files:
+                _open_files()
+    except BaseException:
+        settings.activate(before)
+        raise
+    finally:
+        _applying.discard(thread)
+    installed.clear()
+    installed.update(made)
+
+
+def _apply(file: ConfigFile, keep: Collection[logging.Handler]) -> None:
+    document = dict(file.document)
+    if not file.incremental:
+        # The standard library's default silences every logger that exists already.
+        document.setdefault("disable_existing_loggers", False)
+    try:
+        configure(document, keep=keep)
+    except (Exception, SystemExit) as exc:
+        reason = _reason(exc)
+        raise ConfigError(f"{_place(file, reason)}: {reason}") from exc
+
+
+def _place(file: ConfigFile, reason: str) -> str:
+    """Return the name of *file*, with the line of what dictConfig complains about."""
+    match = re.match(r"Unable to configure (?:(\w+) '([^']*)'|root logger)", reason)
+    keys = (f"{match[1]}s", match[2]) if match and match[1] else ("root",) if match else ("version",)
+    line = line_of(file.text, *keys) if match or "version" in reason else None
+    return f"{file.name}:{line}" if line else file.name
+
+
+def _reason(exc: BaseException) -> str:
+    """Return what dictConfig says and why: it names the section, its cause names the fault."""
+    text = str(exc) or type(exc).__name__
+    cause = exc.__cause__
+    return f"{text}: {_reason(cause)}" if cause is not None else text
+
+
+def _open_files() -> None:
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    for handler in [one for logger in loggers for one in getattr(logger, "handlers", ())]:
+        if isinstance(handler, RotatingFileHandler):
+            try:
+                handler.open()
+            except OSError as exc:
+                raise ConfigError(f"handler {handler.name!r}: cannot write: {exc}") from exc

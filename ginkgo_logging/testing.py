@@ -1,0 +1,103 @@
+"""For the tests of programs that log: what was logged, as rows to assert on.
+
+pytest users have the fixture ``ginkgo_logs``, which is `capture_logs` around one test.
+"""
+
+import contextlib
+import copy
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ginkgo_logging import settings
+from ginkgo_logging.accounting import reporter
+from ginkgo_logging.filters import ContextFilter, MaskingFilter
+from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.logger_handlers import handlers_of
+
+Row = dict[str, Any]
+
+
+class LogRows(list[Row]):
+    """Lines in the order in which they were logged, each as the dict that its JSON line holds."""
+
+    def filter(self, **wanted: object) -> "LogRows":
+        """Return the rows whose fields have all these values; a compiled pattern is searched for in the text."""
+        return LogRows(row for row in self if all(_fits(row, name, value) for name, value in wanted.items()))
+
+
+def _fits(row: Row, name: str, wanted: object) -> bool:
+    if isinstance(wanted, re.Pattern):
+        return name in row and wanted.search(str(row[name])) is not None
+    return name in row and bool(row[name] == wanted)
+
+
+@contextlib.contextmanager
+def capture_logs(level: int | str = logging.DEBUG) -> Iterator[LogRows]:
+    """Collect in the block what every logger of the process logs, in whatever thread.
+
+    Handlers, their levels and the error flow control neither matter nor change; levels and filters of loggers
+    count. The root logger lets pass what is at least of *level* meanwhile, unless it is configured anew. Context,
+    masking and JSON options are those of the handlers that a line meets, or else those of the settings.
+    """
+    rows = LogRows()
+    default = _Pipe()
+    call_handlers = logging.Logger.callHandlers
+
+    def capture(logger: logging.Logger, record: logging.LogRecord) -> None:
+        try:
+            call_handlers(logger, record)
+        finally:
+            try:
+                # After the handlers: the row tells what their filters made of the record.
+                rows.append(default.row(logger, record))
+            except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program, captured or not
+                reporter.report("capture_logs", exc)
+
+    root, lowered = logging.getLogger(), logging._checkLevel(level)  # type: ignore[attr-defined]
+    before = root.level
+    if before > lowered:
+        root.setLevel(lowered)
+    logging.Logger.callHandlers = capture  # type: ignore[assignment, method-assign]
+    try:
+        yield rows
+    finally:
+        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+        if before > lowered == root.level:
+            root.setLevel(before)
+
+
+class _Pipe:
+    """What makes a line of a record that no handler of ours has met."""
+
+    def __init__(self) -> None:
+        self._context = ContextFilter()
+        self._formatter = JsonFormatter()
+        self._chosen: settings.Settings | None = None
+        self._masking = MaskingFilter()
+
+    def row(self, logger: logging.Logger, record: logging.LogRecord) -> Row:
+        """Return the line of *record* as a dict; the record stays as it is."""
+        handlers = list(handlers_of(logger))
+        own = copy.copy(record)
+        if "_ginkgo" not in own.__dict__:
+            self._context.filter(own)
+            filters = (one for handler in handlers for one in handler.filters)
+            masking = next((one for one in filters if isinstance(one, MaskingFilter)), None)
+            (masking or self._masking_of_settings()).filter(own)
+        formatters = (handler.formatter for handler in handlers)
+        formatter = next((one for one in formatters if isinstance(one, JsonFormatter)), self._formatter)
+        line = formatter.format(own)
+        row: Row = json.loads(line[line.index("{") :])  # what stands before it is the formatter's prefix
+        return row
+
+    def _masking_of_settings(self) -> MaskingFilter:
+        chosen = settings.in_force() or settings.examine()[0]
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self._masking = MaskingFilter(
+                fields=chosen.mask_fields, allow=chosen.mask_allow, patterns=chosen.mask_patterns
+            )
+        return self._masking
