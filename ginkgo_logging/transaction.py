@@ -98,31 +98,35 @@ def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
     Yields the set of the handlers that the block has made, which is filled when the block ends. Other threads
     may log meanwhile; those that configure logging wait.
     """
-    with lock:
-        states = {logger: _state_of(logger) for logger in _loggers()}
-        names, references = dict(_names), list(_references)
-        old = [handler for reference in references if (handler := reference()) is not None]
-        made: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
-        _references.clear()
-        try:
-            yield made
-        except BaseException:
-            new = _alive()
-            for logger in _loggers():
-                _restore(logger, states.get(logger, _State()))
-            _close(new)
-            _names.clear()
+    gone: list[logging.Handler] = []
+    names: dict[str, logging.Handler] = {}
+    try:
+        with lock:
+            states = {logger: _state_of(logger) for logger in _loggers()}
+            names, references = dict(_names), list(_references)
+            old = [handler for reference in references if (handler := reference()) is not None]
+            made: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
+            _references.clear()
+            try:
+                yield made
+            except BaseException:
+                gone = _alive()
+                for logger in _loggers():
+                    _restore(logger, states.get(logger, _State()))
+                _names.clear()
+                _references[:] = references
+                raise
+            made.update(_alive())
+            attached = {handler for logger in _loggers() for handler in logger.handlers}
+            _references[:0] = [reference for reference in references if reference() in attached]
+            names = {name: handler for name, handler in names.items() if handler in attached}
+            names.update(_names)
+            gone = [handler for handler in old if handler not in attached]
+    finally:
+        _close(gone)
+        with lock:
+            # A handler that closes takes its name out of the register, even where another bears it by now.
             _names.update(names)
-            _references[:] = references
-            raise
-        made.update(_alive())
-        attached = {handler for logger in _loggers() for handler in logger.handlers}
-        _references[:0] = [reference for reference in references if reference() in attached]
-        kept = {name: handler for name, handler in names.items() if handler in attached}
-        kept.update(_names)
-        _close([handler for handler in old if handler not in attached])
-        # A handler that closes takes its name out of the register, even where another bears it by now.
-        _names.update(kept)
 
 
 def detach(handlers: "weakref.WeakSet[logging.Handler]") -> None:
@@ -131,7 +135,7 @@ def detach(handlers: "weakref.WeakSet[logging.Handler]") -> None:
         for logger in _loggers():
             for handler in [one for one in logger.handlers if one in handlers]:
                 logger.removeHandler(handler)
-        _close(list(handlers))
+    _close(list(handlers))
 
 
 def _loggers() -> list[logging.Logger]:
@@ -156,6 +160,7 @@ def _alive() -> list[logging.Handler]:
 
 
 def _close(handlers: list[logging.Handler]) -> None:
+    # Never with the lock held: a handler may wait for a thread of its own, which may need the lock to log.
     for handler in reversed(handlers):
         # What one handler cannot write any more must not keep the others open.
         with contextlib.suppress(Exception):

@@ -903,3 +903,31 @@ def test_a_file_that_exits_is_a_configuration_error() -> None:
     """
     with pytest.raises(ConfigError, match="SystemExit"):
         setup({"version": 1, "handlers": {"a": {"()": "sys.exit"}}, "root": {"handlers": ["a"]}})
+
+
+class ClosesThroughAThread(logging.Handler):
+    """A handler that waits, when it is closed, for a thread that logs for the first time."""
+
+    done = True
+
+    def emit(self, record: logging.LogRecord) -> None: ...
+
+    def close(self) -> None:
+        thread = threading.Thread(target=lambda: logging.getLogger("first.used.now").debug("closing"))
+        thread.start()
+        thread.join(5)
+        type(self).done = not thread.is_alive()
+        super().close()
+
+
+@pytest.mark.parametrize("end", [shutdown, setup])
+def test_a_handler_that_waits_for_a_thread_can_close(end: Callable[[], object]) -> None:
+    """
+    Neither shutdown() nor a second setup() holds logging's lock while handlers close.
+    """
+    handler = f"{__name__}.{ClosesThroughAThread.__name__}"
+    setup({"version": 1, "handlers": {"own": {"class": handler}}, "root": {"handlers": ["own"]}})
+
+    end()
+
+    assert ClosesThroughAThread.done
