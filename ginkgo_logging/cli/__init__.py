@@ -1,33 +1,49 @@
 """The command ``ginkgo-logging``: one module a subcommand, imported when it is called."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from ginkgo_logging.errors import GinkgoLoggingError
+from ginkgo_logging.errors import GinkgoLoggingError, ServiceUnavailable
+from ginkgo_logging.formatters.plain import escape
 
 _COMMANDS = {
     "run": "run any Python program with the layer installed",
     "demo": "show in ten seconds what the layer does",
     "check": "check config.yaml and dictConfig files, or explain what a logger's records meet",
+    "query": "show the log lines that fulfil conditions",
+    "trace": "show every line of one trace as a tree, with offsets and gaps",
+    "tail": "show the last log lines, and follow",
+    "count": "count log lines, exactly",
+    "stats": "show when, of what level and what errors there were",
+    "web": "the log lines on a page in the browser",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `run` ends as the program that it runs ends."""
-    options = _parse(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        outcome = options.execute(options)
+        try:
+            options = _parse(list(sys.argv[1:] if arguments is None else arguments))
+            outcome = options.execute(options)
+        finally:
+            # Here, where a failure can still be answered; the interpreter's own flush would only complain.
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except ServiceUnavailable as exc:
+        return _fail(str(exc), 3)
     except GinkgoLoggingError as exc:
-        print(f"ginkgo-logging: {exc}", file=sys.stderr)  # noqa: T201
-        return 2
+        return _fail(str(exc), 2)
     except BrokenPipeError:
-        return _reader_has_left()
+        return _without_stdout(128 + signal.SIGPIPE)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except OSError as exc:  # a disk that is full, for one
+        return _without_stdout(_fail(str(exc), 3))
     # A program to become: what it raises is its own business and must reach the interpreter.
     code: int = outcome() if callable(outcome) else outcome
     return code
@@ -56,7 +72,16 @@ def _parse(given: list[str]) -> argparse.Namespace:
     return options
 
 
-def _reader_has_left() -> int:
-    """End quietly, as `head` leaves its writers no other way; the interpreter's last flush must not fail."""
+def _fail(problem: str, code: int) -> int:
+    # Python has no stderr when it is started with descriptor 2 closed; what then reads it is not there either.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        lines = "\n".join(map(escape, problem.splitlines()))
+        sys.stderr.write(f"ginkgo-logging: {lines}\n")
+        sys.stderr.flush()
+    return code
+
+
+def _without_stdout(code: int) -> int:
+    """Let the interpreter's last flush, of what nobody can take, go nowhere instead of failing."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return 128 + signal.SIGPIPE
+    return code

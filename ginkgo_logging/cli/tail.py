@@ -1,0 +1,109 @@
+"""``ginkgo-logging tail``: the last lines, and those that are written from now on."""
+
+import argparse
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain, islice
+
+from ginkgo_logging.cli.filters import (
+    EXIT_CODES,
+    FOUND,
+    NOTHING_FOUND,
+    add_filters,
+    add_look,
+    add_store,
+    count_of_lines,
+    query_of,
+    store,
+    terminal_of,
+)
+from ginkgo_logging.cli.lines import line_of
+from ginkgo_logging.cli.terminal import json_text
+from ginkgo_logging.query.model import Backend, Query, Row, order_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.epilog = f"{EXIT_CODES} Ctrl-C, which ends --follow, makes it 130."
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with each line that is written")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        type=count_of_lines,
+        default=10,
+        metavar="N",
+        help="so many lines first (default: 10)",
+    )
+    add_filters(parser, with_time=False)
+    add_store(parser)
+    add_look(parser)
+    parser.set_defaults(execute=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the last lines, then follow if asked to; return the exit code."""
+    terminal = terminal_of(options)
+    query = query_of(options)
+    found = False
+    with store(options) as backend:
+        rows = (_followed if options.follow else _last)(backend, query, options.lines)
+        with closing(rows):
+            for row in rows:
+                if row is None:
+                    terminal.check_reader()
+                    continue
+                found = True
+                if options.json:
+                    terminal.say_json(row)
+                else:
+                    terminal.say(line_of(row, terminal))
+                if options.follow:
+                    terminal.flush()
+    return FOUND if found else NOTHING_FOUND
+
+
+def _last(backend: Backend, query: Query, number: int) -> Generator[Row | None, None, None]:
+    """Yield the newest rows, in the order of time."""
+    if number:
+        with closing(backend.rows(query, "desc")) as rows:
+            newest = list(islice(rows, number))
+        yield from reversed(newest)
+
+
+def _followed(backend: Backend, query: Query, number: int) -> Generator[Row | None, None, None]:
+    """Yield the newest rows, then those that are written, none of them twice; None while there are none."""
+    began = time.time_ns()
+    shown = [row for row in _last(backend, query, number) if row is not None]
+    yield from shown
+    with closing(backend.tail(query)) as written:
+        # From here on the backend misses nothing; what was written since the first question, it did miss.
+        first = next(written)
+        caught_up = Counter[str]()
+        for row in _missed(backend, query, shown, began):
+            caught_up[json_text(row)] += 1
+            yield row
+        for one in chain([first], written):
+            if one is not None and caught_up and caught_up[json_text(one)]:
+                caught_up[json_text(one)] -= 1
+            else:
+                yield one
+
+
+def _missed(backend: Backend, query: Query, shown: list[Row], began: int) -> Iterator[Row]:
+    """Yield the rows that were written since *shown* were the newest, or since *began*."""
+    since = _place(shown[0]) if shown else (began, 0)
+    known = Counter(map(json_text, shown))
+    with closing(backend.rows(dataclasses.replace(query, start=since[0]), "asc")) as rows:
+        for row in rows:
+            text = json_text(row)
+            if known[text]:
+                known[text] -= 1
+            elif _place(row) >= since:
+                yield row
+
+
+def _place(row: Row) -> tuple[int, int]:
+    return order_of(row, b"")[:2]
