@@ -75,7 +75,7 @@ def test_what_it_says_is_true(
     assert (int(count), int(of_trace)) == (len(rows), len(own))
     # The counts were taken before the end, which brings the summary of what was held back.
     assert [str(len(rows) - 1)] == written
-    assert f"grep {trace} {name}" in shown.stdout
+    assert f"ginkgo-logging trace {trace} --file {name}" in shown.stdout
 
 
 def test_every_capability_is_shown(shown: "subprocess.CompletedProcess[str]") -> None:

@@ -60,9 +60,9 @@ def test_every_option_is_in_the_settings_table() -> None:
     The table of settings lists every option under its key and its variable, and no other.
     """
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"^\| `(logging\.[\w.]+)` \| `(\w+)` \|", text, re.MULTILINE))
+    rows = set(re.findall(r"^\| `((?:logging|loki)\.[\w.]+)` \| `(\w+)` \|", text, re.MULTILINE))
 
-    assert {(o.key, o.variable) for o in settings.OPTIONS if o.key.startswith("logging.")} == rows
+    assert {(o.key, o.variable) for o in settings.OPTIONS} == rows
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

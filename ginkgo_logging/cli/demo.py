@@ -67,7 +67,7 @@ def execute(options: argparse.Namespace) -> int:
         _show_file(log_file, start, trace_id)
     _show_accounts(counted)
     if options.mode == "local":
-        _say(f"Read them all:  grep {trace_id} {log_file}")
+        _say(f"Read them all:  ginkgo-logging trace {trace_id} --file {log_file}")
     _say("Your program:   ginkgo-logging run your_script.py ARGS...")
     return 0
 
