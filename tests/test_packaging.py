@@ -166,13 +166,13 @@ def test_first_line(anywhere: Run) -> None:
 
 def test_wheel_holds_package_and_nothing_else(wheel: Path, source: Path) -> None:
     """
-    The wheel holds each module, the YAML files and the marker for type checkers, and no tests.
+    The wheel holds each module, the YAML files, the web page and the marker for type checkers, and no tests.
     """
     package = source / "ginkgo_logging"
     names = {
         str(name.relative_to(package))
         for name in package.rglob("*")
-        if name.suffix in {".py", ".typed", ".yaml"}
+        if name.suffix in {".py", ".typed", ".yaml"} or name.parent.name == "assets"
     }
     expected = {
         name.removeprefix("compat/") if name.startswith(PORTIONS) else f"ginkgo_logging/{name}"

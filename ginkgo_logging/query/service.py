@@ -1,0 +1,241 @@
+"""`LogService` and `AsyncLogService`: one set of calls, whichever store the lines are in."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, closing
+from contextvars import copy_context
+from datetime import timedelta
+from functools import cache, partial
+from itertools import islice
+from typing import Any, Final, Self, TypeVar
+
+from ginkgo_logging import settings
+from ginkgo_logging.errors import ConfigError, QueryError
+from ginkgo_logging.query import arguments
+from ginkgo_logging.query.files import FilesBackend
+from ginkgo_logging.query.model import Backend, Row
+
+Answer = TypeVar("Answer")
+
+ERRORS: Final = ("error", "critical")
+"""The levels that `LogService.query_errors` asks for."""
+
+
+class LogService:
+    """Ask for log lines. Any thread may call any method.
+
+    The *filters* of every method: ``portfolio_id``, ``strategy_id``, ``trace_id``, ``log_category``,
+    ``logger_name`` or any other field by its name, equal to a text or number; ``level``, one name or
+    several; ``contains`` and ``regex``, looked for in message, error message and stack trace;
+    ``start_time`` (inclusive) and ``end_time`` (exclusive), a datetime (a naive one is local time) or a text of
+    RFC 3339. A filter that is None is left out.
+
+    Every method raises `QueryError` for a malformed question, which names the argument, and
+    `ServiceUnavailable` when the store cannot answer.
+    """
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        """*backend*: None is the store that the settings name: Loki if they have its URL, else local files."""
+        self.backend = backend_of_settings() if backend is None else backend
+
+    def query_logs(
+        self,
+        *,
+        portfolio_id: str | None = None,
+        strategy_id: str | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+        order: str = "desc",
+        **filters: Any,
+    ) -> list[Row]:
+        """Return rows, the newest first unless *order* is ``asc``; a *limit* of None returns them all.
+
+        Give ``end_time`` when you turn pages by *offset*: rows that are written meanwhile move the pages.
+        An *offset* costs as much as reading the rows that it leaves out.
+        """
+        first, behind = arguments.window(limit, offset)
+        query = arguments.query(portfolio_id=portfolio_id, strategy_id=strategy_id, **filters)
+        in_order = arguments.order(order)
+        if first == behind:
+            return []
+        with closing(self.backend.rows(query, in_order)) as rows:
+            return list(islice(rows, first, behind))
+
+    def iter_logs(self, *, order: str = "desc", **filters: Any) -> Generator[Row, None, None]:
+        """Yield every row lazily: in constant memory, however many there are."""
+        return self.backend.rows(arguments.query(**filters), arguments.order(order))
+
+    def query_by_portfolio(self, portfolio_id: str, **filters: Any) -> list[Row]:
+        """Return the rows of one portfolio; *filters* are those of `query_logs`."""
+        return self.query_logs(portfolio_id=_required("portfolio_id", portfolio_id), **filters)
+
+    def query_by_strategy(self, strategy_id: str, **filters: Any) -> list[Row]:
+        """Return the rows of one strategy; *filters* are those of `query_logs`."""
+        return self.query_logs(strategy_id=_required("strategy_id", strategy_id), **filters)
+
+    def query_by_trace_id(self, trace_id: str, **filters: Any) -> list[Row]:
+        """Return the rows of one trace, in the order of time; all of them unless *filters* has a limit."""
+        return self.query_logs(trace_id=_required("trace_id", trace_id), **{**_WHOLE, **filters})
+
+    def query_errors(self, **filters: Any) -> list[Row]:
+        """Return rows of level error and critical; *filters* are those of `query_logs`, but for the level."""
+        return self.query_logs(level=ERRORS, **filters)
+
+    def get_log_count(self, **filters: Any) -> int:
+        """Return how many rows there are: exactly, never the length of a page."""
+        return self.backend.count(arguments.query(**filters))
+
+    def count_by(self, field: str, **filters: Any) -> dict[str, int]:
+        """Return how many rows there are for each value of *field*, the most frequent first.
+
+        Rows without the field are counted under ``""``.
+        """
+        counts = self.backend.count_by(arguments.query(**filters), arguments.field_name(field))
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def histogram(self, step: timedelta, **filters: Any) -> dict[int, dict[str, int]]:
+        """Return how many rows there are by time and level: {start of the step: {level: count}}.
+
+        Steps are counted from ``start_time``, which must be given as ``end_time`` must; their starts are
+        nanoseconds since the epoch. Raises `QueryError` for more than 10,000 steps.
+        """
+        query = arguments.query(**filters)
+        return self.backend.histogram(query, arguments.step(step, query))
+
+    def tail(self, **filters: Any) -> Generator[Row, None, None]:
+        """Yield rows as they are written, from now on and for ever."""
+        return _without_none(self.follow(**filters))
+
+    def follow(self, **filters: Any) -> Generator[Row | None, None, None]:
+        """Yield as `tail` does, and None at least once a second when nothing is written."""
+        return self.backend.tail(arguments.query(**filters))
+
+    def close(self) -> None:
+        """Give back connections and files; calling it again does nothing."""
+        self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncLogService:
+    """`LogService` for programs with an event loop: the same calls, awaited.
+
+    The work is done in threads: the stores are read by one piece of code, and a file's lines are not
+    a thing that an event loop could wait for. They are threads of its own, so that a slow store does not
+    hold up what else the program does in threads. A cancelled call ends by its own timeout in its thread.
+    """
+
+    def __init__(self, service: LogService | Backend | None = None) -> None:
+        """*service*: what to ask; None is the store that the settings name."""
+        self.service = service if isinstance(service, LogService) else LogService(service)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "ginkgo-logging-query")
+
+    async def query_logs(self, **arguments: Any) -> list[Row]:
+        """Return rows as `LogService.query_logs` does."""
+        return await self._ask(self.service.query_logs, **arguments)
+
+    async def query_by_portfolio(self, portfolio_id: str, **filters: Any) -> list[Row]:
+        """Return rows as `LogService.query_by_portfolio` does."""
+        return await self._ask(self.service.query_by_portfolio, portfolio_id, **filters)
+
+    async def query_by_strategy(self, strategy_id: str, **filters: Any) -> list[Row]:
+        """Return rows as `LogService.query_by_strategy` does."""
+        return await self._ask(self.service.query_by_strategy, strategy_id, **filters)
+
+    async def query_by_trace_id(self, trace_id: str, **filters: Any) -> list[Row]:
+        """Return rows as `LogService.query_by_trace_id` does."""
+        return await self._ask(self.service.query_by_trace_id, trace_id, **filters)
+
+    async def query_errors(self, **filters: Any) -> list[Row]:
+        """Return rows as `LogService.query_errors` does."""
+        return await self._ask(self.service.query_errors, **filters)
+
+    async def get_log_count(self, **filters: Any) -> int:
+        """Return how many rows there are, as `LogService.get_log_count` does."""
+        return await self._ask(self.service.get_log_count, **filters)
+
+    async def count_by(self, field: str, **filters: Any) -> dict[str, int]:
+        """Return counts as `LogService.count_by` does."""
+        return await self._ask(self.service.count_by, field, **filters)
+
+    async def histogram(self, step: timedelta, **filters: Any) -> dict[int, dict[str, int]]:
+        """Return counts as `LogService.histogram` does."""
+        return await self._ask(self.service.histogram, step, **filters)
+
+    async def tail(self, **filters: Any) -> AsyncGenerator[Row, None]:
+        """Yield rows as they are written, from now on and for ever."""
+        async with aclosing(self.follow(**filters)) as rows:
+            async for row in rows:
+                if row is not None:
+                    yield row
+
+    async def follow(self, **filters: Any) -> AsyncGenerator[Row | None, None]:
+        """Yield as `LogService.follow` does; each call has a thread of its own while it lasts."""
+        rows = self.service.follow(**filters)
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, "ginkgo-logging-tail")
+        try:
+            while (row := await loop.run_in_executor(thread, next, rows, _END)) is not _END:
+                yield row
+        finally:
+            # One thread does both, so that the generator is closed after its last step and never within it.
+            thread.submit(rows.close)
+            thread.shutdown(wait=False)
+
+    async def close(self) -> None:
+        """Give back connections, files and threads; calling it again does nothing."""
+        await asyncio.to_thread(self.service.close)
+        self._threads.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _ask(self, call: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+        context = copy_context()
+        asked = partial(context.run, call, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, asked)
+
+
+_AT_ONCE: Final = 8
+_END: Final[Any] = object()
+_WHOLE: Final = {"limit": None, "order": "asc"}
+
+
+@cache
+def log_service() -> LogService:
+    """Return the process's `LogService` for the store that the settings name, made at the first call."""
+    return LogService()
+
+
+def backend_of_settings() -> Backend:
+    """Return the store that the settings name: Loki if they have its URL, else the local files.
+
+    Raises `ConfigError` when the settings are wrong, or name Loki and the extra ``loki`` is not installed.
+    """
+    chosen = settings.active()
+    if chosen.loki_url is None:
+        return FilesBackend(chosen.log_file)
+    try:
+        from ginkgo_logging.query.loki import LokiBackend
+    except ImportError as error:
+        raise ConfigError(f"loki.url: to ask a Loki, install ginkgo-logging[loki]: {error}") from error
+    return LokiBackend.from_settings(chosen)
+
+
+def _without_none(rows: Generator[Row | None, None, None]) -> Generator[Row, None, None]:
+    with closing(rows):
+        yield from (row for row in rows if row is not None)
+
+
+def _required(name: str, value: object) -> Any:
+    if value is None:
+        raise QueryError(f"{name}: is missing")
+    return value

@@ -1,0 +1,147 @@
+"""The rows of many files in one order, each file read only when it is due and only as far as it is asked for."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Final
+
+from ginkgo_logging import fields
+from ginkgo_logging.query.line_scan import (
+    ALWAYS,
+    NEVER,
+    Block,
+    Buffer,
+    Found,
+    Scan,
+    backwards,
+    forwards,
+)
+from ginkgo_logging.query.model import Order
+from ginkgo_logging.query.time_span import Span, moment_in, part
+
+HELD_BYTES: Final = 24 * 1024 * 1024
+"""About so much memory the rows may take that wait for others, which may have to go before them."""
+
+_ROW_BYTES: Final = 600
+EDGE: Final = 16 * 1024
+
+
+def unordered(scan: Scan, span: Span, buffer: Buffer, jitter: int) -> Iterator[Found]:
+    """Yield the matching rows of one file as they stand there."""
+    query = scan.query
+    low, high = part(span.file, buffer, query.start, query.end, jitter)
+    for block in forwards(span.file, buffer, low, high):
+        yield from scan.in_block(buffer, block)
+
+
+class InOrder:
+    """The matching rows of all files, of which only those are open in memory whose time has come."""
+
+    def __init__(self, scan: Scan, spans: list[Span], buffer: Buffer, order: Order, jitter: int) -> None:
+        self._scan = scan
+        self._buffer = buffer
+        self._order = order
+        self._jitter = jitter
+        self._is_desc = order == "desc"
+        # The next one is the last of the list.
+        self._waiting = sorted(spans, key=lambda span: span.high if self._is_desc else -span.low)
+        self._started: list[tuple[Found, Iterator[Found]]] = []
+
+    def __iter__(self) -> Iterator[Found]:
+        best: Callable[[list[tuple[Found, Iterator[Found]]]], tuple[Found, Iterator[Found]]]
+        best = max if self._is_desc else min
+        started = self._started
+        while True:
+            while self._waiting and (not started or self._is_due(best(started)[0][0])):
+                self._start(self._waiting.pop())
+            if not started:
+                return
+            if len(started) == 1:
+                yield from self._alone()
+                continue
+            chosen = best(started)
+            yield chosen[0]
+            self._advance(started.index(chosen))
+
+    def _alone(self) -> Iterator[Found]:
+        """Yield from the only file that is started until another one is due."""
+        item, stream = self._started.pop()
+        if not self._waiting:
+            yield item
+            yield from stream
+            return
+        limit = self._limit()
+        while item[0] > limit if self._is_desc else item[0] < limit:
+            yield item
+            following = next(stream, None)
+            if following is None:
+                return
+            item = following
+        self._started.append((item, stream))
+
+    def _limit(self) -> int:
+        return self._waiting[-1].high if self._is_desc else self._waiting[-1].low
+
+    def _is_due(self, moment: int) -> bool:
+        return moment <= self._limit() if self._is_desc else moment >= self._limit()
+
+    def _start(self, span: Span) -> None:
+        stream = self._in_file(span)
+        self._started.append((_PLACEHOLDER, stream))
+        self._buffer.share(len(self._started))
+        self._advance(len(self._started) - 1)
+
+    def _advance(self, index: int) -> None:
+        stream = self._started[index][1]
+        item = next(stream, None)
+        if item is None:
+            del self._started[index]
+        else:
+            self._started[index] = item, stream
+
+    def _in_file(self, span: Span) -> Iterator[Found]:
+        """Yield the matching rows of one file in order."""
+        scan, buffer, is_desc, query = self._scan, self._buffer, self._is_desc, self._scan.query
+        low, high = part(span.file, buffer, query.start, query.end, self._jitter)
+        read = backwards if is_desc else forwards
+        # A trace has few lines, and a flight recorder may have written them late.
+        waits_for_all = span.is_small or any(name == fields.TRACE_ID for name, _ in query.equal)
+        held: list[Found] = []
+        edge = ALWAYS if is_desc else NEVER
+        for block in read(span.file, buffer, low, high):
+            held.extend(scan.in_block(buffer, block))
+            held.sort(reverse=is_desc)
+            ready = self._excess(held)
+            if held and not waits_for_all:
+                edge = self._edge(edge, block)
+                ready = max(ready, self._ready(held, edge))
+            yield from held[:ready]
+            del held[:ready]
+        yield from held
+        span.file.forget()
+
+    def _edge(self, edge: int, block: Block) -> int:
+        """Return the time at that end of a block behind which the rest of the file is."""
+        size = min(EDGE, block.end - block.begin)
+        if self._is_desc:
+            time = moment_in(self._buffer, block._replace(end=block.begin + size))
+        else:
+            time = moment_in(self._buffer, block._replace(begin=block.end - size))
+        if time is None:
+            return edge
+        return min(edge, time) if self._is_desc else max(edge, time)
+
+    def _ready(self, held: list[Found], edge: int) -> int:
+        """Return how many rows go before all that are still to be read."""
+        if self._is_desc:
+            return bisect_left(held, -edge - self._jitter, key=lambda item: -item[0])
+        return bisect_left(held, edge - self._jitter, key=lambda item: item[0])
+
+    def _excess(self, held: list[Found]) -> int:
+        """Return how many rows must go, although others may follow that belong before them."""
+        room = HELD_BYTES // max(1, len(self._started))
+        size = 4 * sum(map(len, map(itemgetter(2), held))) + _ROW_BYTES * len(held)
+        return 0 if size <= room else len(held) - len(held) * room // (2 * size)
+
+
+_PLACEHOLDER: Final[Found] = 0, 0, b"", 0, {}
