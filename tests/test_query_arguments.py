@@ -217,3 +217,21 @@ def test_a_row_without_seq_is_first_of_its_time() -> None:
     lines = [{"timestamp": "1970-01-01T00:00:01Z"} | more for more in ({}, {"seq": "9"}, {"seq": 1})]
 
     assert [(SECOND, 0), (SECOND, 0), (SECOND, 1)] == [order_of(line, b"")[:2] for line in lines]
+
+
+def test_fields_that_are_named_like_arguments() -> None:
+    """
+    Any field can be asked for, whatever the arguments of the call are named.
+    """
+    asked = arguments.query(where={"order": 4711, "contains": "x"}, contains="y", portfolio_id="p-1")
+
+    assert (("order", "4711"), ("contains", "x"), ("portfolio_id", "p-1")) == asked.equal
+    assert "y" == asked.contains
+
+
+def test_where_is_a_mapping() -> None:
+    """
+    Anything else is refused by the argument's name.
+    """
+    with pytest.raises(QueryError, match="^where: "):
+        arguments.query(where=["order"])  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -28,15 +28,21 @@ def query(
     regex: str | None = None,
     start_time: Time | None = None,
     end_time: Time | None = None,
+    where: Mapping[str, Any] | None = None,
     **equal: Any,
 ) -> Query:
     """Return the question that these arguments ask; None is no condition.
+
+    *where* holds fields by their names, for those that are named like an argument.
 
     Raises `QueryError`.
     """
     start, end = moment("start_time", start_time), moment("end_time", end_time)
     if start is not None and end is not None and end < start:
         raise QueryError(f"end_time: {end_time} is before start_time, {start_time}")
+    if where is not None and not isinstance(where, Mapping):
+        raise QueryError(f"where: {where!r} is not a mapping of names to values")
+    equal = {**(where or {}), **equal}
     return Query(
         start=start,
         end=end,

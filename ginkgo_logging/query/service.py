@@ -26,7 +26,8 @@ class LogService:
     """Ask for log lines. Any thread may call any method.
 
     The *filters* of every method: ``portfolio_id``, ``strategy_id``, ``trace_id``, ``log_category``,
-    ``logger_name`` or any other field by its name, equal to a text or number; ``level``, one name or
+    ``logger_name`` or any other field by its name, equal to a text or number; ``where``, a mapping of such
+    fields, for those that are named like an argument; ``level``, one name or
     several; ``contains`` and ``regex``, looked for in message, error message and stack trace;
     ``start_time`` (inclusive) and ``end_time`` (exclusive), a datetime (a naive one is local time) or a text of
     RFC 3339. A filter that is None is left out.
@@ -198,7 +199,7 @@ class AsyncLogService:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _ask(self, call: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
+    async def _ask(self, call: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Answer:
         context = copy_context()
         asked = partial(context.run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, asked)
