@@ -400,13 +400,16 @@ class TestRecursion:
                 nonlocal signals
                 signals += 1
                 logger.warning("signal %d", signals)
+                # One after the other: on a slow machine they would come faster than they are handled.
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
             previous = signal.signal(signal.SIGALRM, on_signal)
-            signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
             try:
                 for number in range(3000):
                     logger.info("line %d", number)
             finally:
+                signal.signal(signal.SIGALRM, signal.SIG_IGN)
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 signal.signal(signal.SIGALRM, previous)
 
