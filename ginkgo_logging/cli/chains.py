@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from ginkgo_logging import fields
+from ginkgo_logging.cli.terminal import json_text
 from ginkgo_logging.query.model import Row, timestamp_ns
 
 PARENTS: Final = ("parent_span_id", "parent_id")
@@ -100,4 +101,6 @@ def _parents(row: Row) -> Iterable[str]:
 
 def _id(row: Row, name: str) -> str:
     value = row.get(name)
-    return "" if value is None else str(value)
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json_text(value)

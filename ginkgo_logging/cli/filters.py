@@ -122,7 +122,7 @@ def number_of_lines(text: str) -> int | None:
         return None
     if not text.isdecimal() or not text.isascii():
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of lines, 0 or more, nor 'all'")
-    return int(text)
+    return min(int(text), arguments.MOST_ROWS)
 
 
 def count_of_lines(text: str) -> int:
@@ -198,7 +198,10 @@ def store(options: argparse.Namespace) -> Iterator[Backend]:
 
 def _backend(options: argparse.Namespace) -> Backend:
     if options.file:
-        return FilesBackend(*options.file)
+        try:
+            return FilesBackend(*options.file)
+        except RuntimeError as error:  # ~user, whom nobody knows
+            raise QueryError(f"--file: {error}") from None
     return backend_of_settings() if options.loki is None else _loki(options.loki)
 
 

@@ -57,7 +57,7 @@ def below(row: Row, terminal: Terminal) -> Iterator[str]:
     """Yield what stands below the line of *row*: its traceback, or its error, and its stack."""
     trace = row.get(fields.STACK_TRACE)
     if isinstance(trace, list):  # JsonFormatter(exc_info_as_array=True)
-        trace = "\n".join(map(str, trace))
+        trace = "\n".join(item if isinstance(item, str) else json_text(item) for item in trace)
     if trace:
         yield from block(trace)
     elif fields.ERROR_TYPE in row or fields.ERROR_MESSAGE in row:

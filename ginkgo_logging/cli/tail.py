@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 
 from ginkgo_logging.cli.filters import (
     EXIT_CODES,
@@ -67,22 +67,31 @@ def execute(options: argparse.Namespace) -> int:
 
 def _last(backend: Backend, query: Query, number: int) -> Generator[Row | None, None, None]:
     """Yield the newest rows, in the order of time."""
-    if number:
-        with closing(backend.rows(query, "desc")) as rows:
-            newest = list(islice(rows, number))
-        yield from reversed(newest)
+    yield from _newest(backend, query, number)[0]
+
+
+def _newest(backend: Backend, query: Query, number: int) -> tuple[list[Row], Counter[str]]:
+    """Return the newest rows in the order of time, and the texts of the older ones of the first one's place."""
+    if not number:
+        return [], Counter()
+    with closing(backend.rows(query, "desc")) as rows:
+        newest = list(islice(rows, number))
+        older = Counter(
+            json_text(row) for row in takewhile(lambda row: _place(row) == _place(newest[-1]), rows)
+        )
+    return newest[::-1], older
 
 
 def _followed(backend: Backend, query: Query, number: int) -> Generator[Row | None, None, None]:
     """Yield the newest rows, then those that are written, none of them twice; None while there are none."""
     began = time.time_ns()
-    shown = [row for row in _last(backend, query, number) if row is not None]
+    shown, older = _newest(backend, query, number)
     yield from shown
     with closing(backend.tail(query)) as written:
         # From here on the backend misses nothing; what was written since the first question, it did miss.
         first = next(written)
         caught_up = Counter[str]()
-        for row in _missed(backend, query, shown, began):
+        for row in _missed(backend, query, shown, older, began):
             caught_up[json_text(row)] += 1
             yield row
         for one in chain([first], written):
@@ -92,10 +101,12 @@ def _followed(backend: Backend, query: Query, number: int) -> Generator[Row | No
                 yield one
 
 
-def _missed(backend: Backend, query: Query, shown: list[Row], began: int) -> Iterator[Row]:
+def _missed(
+    backend: Backend, query: Query, shown: list[Row], older: Counter[str], began: int
+) -> Iterator[Row]:
     """Yield the rows that were written since *shown* were the newest, or since *began*."""
     since = _place(shown[0]) if shown else (began, 0)
-    known = Counter(map(json_text, shown))
+    known = older + Counter(map(json_text, shown))
     with closing(backend.rows(dataclasses.replace(query, start=since[0]), "asc")) as rows:
         for row in rows:
             text = json_text(row)

@@ -165,8 +165,17 @@ def _common(rows: list[Row]) -> dict[str, Any]:
         return {}
     common = business_fields(rows[0], {fields.SUPPRESSED_COUNT, *PARENTS})
     for row in rows:
-        common = {name: value for name, value in common.items() if name in row and row[name] == value}
+        common = {
+            name: value for name, value in common.items() if name in row and _are_equal(row[name], value)
+        }
     return common
+
+
+def _are_equal(one: object, other: object) -> bool:
+    try:
+        return one == other
+    except RecursionError:  # lists in lists, as many as a line may hold
+        return False
 
 
 def _counted(number: int, word: str, plural: str = "s") -> str:

@@ -55,7 +55,7 @@ def _serve(backend: "Backend", listener: socket.socket, options: argparse.Namesp
     streams = Streams(limit=20)
     host, port = listener.getsockname()[:2]
     on_loopback = ipaddress.ip_address(host).is_loopback
-    app = create_app(LogService(backend), streams, LOOPBACK if on_loopback else ["*"])
+    app = create_app(LogService(backend), streams, [*LOOPBACK, _shown(host, host)] if on_loopback else ["*"])
     # No logging configuration: what the server has to say goes to stderr, never into the file that it shows.
     config = uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=5
@@ -79,6 +79,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    except UnicodeError:
+        raise ConfigError(f"cannot listen on {host} port {port}: this is not the name of a host") from None
 
 
 def _shown(given: str, bound: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import sys
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,9 @@ Time = datetime | str
 """A moment: a naive datetime is local time, an aware one is honoured, a string is RFC 3339."""
 
 MOST_STEPS: Final = 10_000
+
+MOST_ROWS: Final = sys.maxsize // 2
+"""More than there are; what is more is taken for this, since ``islice`` counts no further than twice as far."""
 
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
@@ -136,7 +140,8 @@ def _text(name: str, value: object) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise QueryError(f"{name}: half of a surrogate pair stands alone, which no line contains") from None
-    return str(value)
+    # That of an enum would be the name of its member.
+    return str.__str__(value)
 
 
 def _pattern(value: object) -> re.Pattern[str]:
@@ -151,4 +156,4 @@ def _pattern(value: object) -> re.Pattern[str]:
 def _number(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise QueryError(f"{name}: {value!r} is not a number of rows, 0 or more")
-    return value
+    return min(value, MOST_ROWS)

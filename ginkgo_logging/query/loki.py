@@ -125,14 +125,16 @@ class LokiBackend:
 
         A line that comes more than ten seconds after its time is not seen.
         """
-        began = self._clock()
+        asked_at = began = self._clock()
         seen: set[_Key] | None = None
         # In a thread, so that a slow answer does not keep the caller waiting.
         thread = ThreadPoolExecutor(1, "ginkgo-logging-tail")
         try:
             while True:
                 now = self._clock()
-                asked = thread.submit(self._recent, query, now)
+                # Not only the last seconds: the caller may have been busy for longer.
+                asked = thread.submit(self._recent, query, asked_at, now)
+                asked_at = now
                 while not wait([asked], _POLL).done:
                     yield None
                 recent = asked.result()
@@ -164,8 +166,8 @@ class LokiBackend:
         entries = self._entries(logql.search(query).lines, start, end, newest_first=newest_first)
         return _in_order(_matching(query, entries), newest_first=newest_first)
 
-    def _recent(self, query: Query, now: int) -> list[Entry]:
-        start, end = max(now - _OVERLAP, query.start or 0), min(now + _AHEAD, query.end or now + _AHEAD)
+    def _recent(self, query: Query, since: int, now: int) -> list[Entry]:
+        start, end = max(min(since, now) - _OVERLAP, query.start or 0), min(now + _AHEAD, query.end or now + _AHEAD)
         return list(self._entries(logql.search(query).lines, start, end, newest_first=False))
 
     def _entries(self, lines: str, start: int, end: int, *, newest_first: bool) -> Iterator[Entry]:
@@ -203,9 +205,9 @@ class LokiBackend:
             yield from new
             if len(page) < limit:
                 return
-            if not new and limit == MOST_ENTRIES:
+            if not new and limit == self._most_entries:
                 raise QueryError(
-                    f"{MOST_ENTRIES:,} lines or more have one time, {rfc3339(edge)}; ask for fewer"
+                    f"{limit:,} lines or more have one time, {rfc3339(edge)}; ask for fewer"
                 )
             if page[-1].time != edge:
                 edge, seen = page[-1].time, set()

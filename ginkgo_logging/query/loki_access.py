@@ -27,7 +27,15 @@ class Access:
     @property
     def address(self) -> httpx.URL:
         """The URL without user and password."""
-        return httpx.URL(self.url).copy_with(username=None, password=None, query=None, fragment=None)
+        return self._given.copy_with(username=None, password=None, query=None, fragment=None)
+
+    @property
+    def _given(self) -> httpx.URL:
+        try:
+            return httpx.URL(self.url)
+        except httpx.InvalidURL:
+            # Not from it: its message may show the password.
+            raise ConfigError("loki.url: this is not an address such as http://loki:3100") from None
 
     @property
     def shown(self) -> str:
@@ -36,7 +44,7 @@ class Access:
 
     def headers(self) -> dict[str, str]:
         """Return the headers that say who asks. Raises `ConfigError` for what no header can hold."""
-        given = httpx.URL(self.url)
+        given = self._given
         username, password = self.username or given.username, self.password or given.password
         headers = {"User-Agent": "ginkgo-logging"}
         if self.token:
@@ -52,7 +60,7 @@ class Access:
         """Return what no message may show."""
         credentials = self.headers().get("Authorization", "").partition(" ")[2]
         return [
-            text for text in (self.password, self.token, httpx.URL(self.url).password, credentials) if text
+            text for text in (self.password, self.token, self._given.password, credentials) if text
         ]
 
     def tls(self) -> ssl.SSLContext | bool:

@@ -5,6 +5,7 @@ import random
 import re
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from ginkgo_logging.query.model import NANOSECONDS
 
 MOST_ENTRIES: Final = 5000
 """Loki's own limit for one answer, unless its operator has set another."""
+
+LARGEST_ANSWER: Final = 256 * 1024 * 1024
+"""Bytes; Loki's own processes hand each other 100 MiB at most."""
 
 _MOST_ATTEMPTS: Final = 5
 _FIRST_DELAY: Final = 0.1
@@ -72,7 +76,10 @@ class LokiClient:
     def __init__(self, access: Access, timeout: float) -> None:
         self._access = access
         self._timeout = timeout
-        self._headers = access.headers() | {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
+        self._headers = access.headers() | {
+            "Accept-Encoding": "gzip",
+            "X-Loki-Response-Encoding-Flags": "categorize-labels",
+        }
         self._secrets = access.secrets()
         self._tls = access.tls()
         self._lock = threading.Lock()
@@ -107,7 +114,7 @@ class LokiClient:
         """Return what *metric* is at a time, in nanoseconds."""
         answer = self._ask("query", "vector", query=metric, time=str(at))
         with self._understanding():
-            return [Sample(one["metric"], int(float(one["value"][1]))) for one in answer]
+            return [_sample_of(one) for one in answer]
 
     def close(self) -> None:
         """Give back the connections; the next question opens new ones."""
@@ -147,17 +154,15 @@ class LokiClient:
                     timeout=left,
                 ) as response,
             ):
-                body = bytearray()
-                for part in response.iter_bytes():
-                    body += part
-                    if time.monotonic() > deadline:
-                        raise httpx.ReadTimeout("the answer comes too slowly")
-                return _Answer(response.status_code, response.reason_phrase, response.headers, bytes(body))
+                body = _body_of(response, deadline)
+                return _Answer(response.status_code, response.reason_phrase, response.headers, body)
         except httpx.TimeoutException as error:
             raise self._unavailable(f"no answer within {self._timeout:g} seconds") from error
         except httpx.TransportError as error:
             raise _MayPassError(str(error) or type(error).__name__) from error
-        except httpx.RequestError as error:
+        except UnicodeError as error:
+            raise self._unavailable("this is not the name of a server") from error
+        except (httpx.RequestError, zlib.error) as error:
             raise self._unavailable(f"an answer that cannot be read: {error}") from error
 
     def _result(self, answer: "_Answer", kind: str) -> list[Any]:
@@ -184,7 +189,7 @@ class LokiClient:
     def _understanding(self, answer: "_Answer | None" = None) -> Iterator[None]:
         try:
             yield
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             what = f" but {answer.content_type or 'no content type'}" if answer else ""
             raise self._unavailable(f"not an answer of Loki{what}") from error
 
@@ -252,6 +257,30 @@ def _refusal(text: str) -> QueryError:
         days, hours, minutes = (int(number or 0) for number in found.groups())
         return LimitError(text, nanoseconds=((days * 24 + hours) * 60 + minutes) * 60 * NANOSECONDS)
     return QueryError(text)
+
+
+def _body_of(response: httpx.Response, deadline: float) -> bytes:
+    """Read an answer: no more than fits into memory, and no longer than until *deadline*."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise httpx.DecodingError(f"it is encoded as {encoding}")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+    body = bytearray()
+    # Raw, since httpx would inflate without a limit, and not tell of parts that are nothing inflated.
+    for part in response.iter_raw():
+        body += inflater.decompress(part, LARGEST_ANSWER + 1) if inflater else part
+        if len(body) > LARGEST_ANSWER:
+            raise httpx.DecodingError(f"it has more than {LARGEST_ANSWER >> 20} MiB")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("the answer comes too slowly")
+    return bytes(body)
+
+
+def _sample_of(one: dict[str, Any]) -> Sample:
+    labels: dict[str, str] = one["metric"]
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise TypeError("a label is no text")
+    return Sample(labels, int(float(one["value"][1])))
 
 
 def _entries_of(stream: dict[str, Any]) -> Iterator[Entry]:

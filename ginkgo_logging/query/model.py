@@ -123,6 +123,8 @@ def order_of(row: Row, line: bytes) -> tuple[int, int, bytes]:
 # --- time ---------------------------------------------------------------------------------------------------
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MICROSECOND: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_MICROSECOND: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _RFC_3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -149,7 +151,10 @@ def nanoseconds(moment: datetime) -> int:
 
 
 def rfc3339(moment: int) -> str:
-    """Return nanoseconds since the epoch as a line writes them: UTC, six decimals, ``Z``."""
-    micros = moment // 1000
+    """Return nanoseconds since the epoch as a line writes them: UTC, six decimals, ``Z``.
+
+    What is not in the years 1 to 9999, as a time there with an offset may be, is the nearest moment that is.
+    """
+    micros = min(max(moment // 1000, _FIRST_MICROSECOND), _LAST_MICROSECOND)
     moment_in_utc = _EPOCH + timedelta(microseconds=micros)
     return f"{moment_in_utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

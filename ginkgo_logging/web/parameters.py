@@ -21,7 +21,7 @@ _FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,99}):(.{1,500})", re.DOTAL
 # What has a parameter of its own is asked for by that; the others are names of arguments in Python.
 _NOT_A_FIELD: Final = frozenset(
     {"level", "contains", "regex", "start_time", "end_time", "limit", "offset", "order"}
-    | {"step", "field", "self", "call"}
+    | {"where", "step", "field", "self", "call"}
 )
 LINES: Final = NAMED | {"level", "contains", "field"}
 """The parameters of `line_filters`."""
