@@ -167,7 +167,10 @@ class LokiBackend:
         return _in_order(_matching(query, entries), newest_first=newest_first)
 
     def _recent(self, query: Query, since: int, now: int) -> list[Entry]:
-        start, end = max(min(since, now) - _OVERLAP, query.start or 0), min(now + _AHEAD, query.end or now + _AHEAD)
+        start, end = (
+            max(min(since, now) - _OVERLAP, query.start or 0),
+            min(now + _AHEAD, query.end or now + _AHEAD),
+        )
         return list(self._entries(logql.search(query).lines, start, end, newest_first=False))
 
     def _entries(self, lines: str, start: int, end: int, *, newest_first: bool) -> Iterator[Entry]:
@@ -206,9 +209,7 @@ class LokiBackend:
             if len(page) < limit:
                 return
             if not new and limit == self._most_entries:
-                raise QueryError(
-                    f"{limit:,} lines or more have one time, {rfc3339(edge)}; ask for fewer"
-                )
+                raise QueryError(f"{limit:,} lines or more have one time, {rfc3339(edge)}; ask for fewer")
             if page[-1].time != edge:
                 edge, seen = page[-1].time, set()
             seen |= {entry.key for entry in page if entry.time == edge}

@@ -59,9 +59,7 @@ class Access:
     def secrets(self) -> list[str]:
         """Return what no message may show."""
         credentials = self.headers().get("Authorization", "").partition(" ")[2]
-        return [
-            text for text in (self.password, self.token, self._given.password, credentials) if text
-        ]
+        return [text for text in (self.password, self.token, self._given.password, credentials) if text]
 
     def tls(self) -> ssl.SSLContext | bool:
         """Return what to trust and to show. Raises `ConfigError` for a file that is not what it should be."""

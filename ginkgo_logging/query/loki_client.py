@@ -268,7 +268,7 @@ def _body_of(response: httpx.Response, deadline: float) -> bytes:
     body = bytearray()
     # Raw, since httpx would inflate without a limit, and not tell of parts that are nothing inflated.
     for part in response.iter_raw():
-        body += inflater.decompress(part, LARGEST_ANSWER + 1) if inflater else part
+        body += inflater.decompress(part, LARGEST_ANSWER + 1 - len(body)) if inflater else part
         if len(body) > LARGEST_ANSWER:
             raise httpx.DecodingError(f"it has more than {LARGEST_ANSWER >> 20} MiB")
         if time.monotonic() > deadline:
