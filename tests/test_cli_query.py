@@ -152,6 +152,8 @@ def test_hundred_lines_by_default(run: Command, tmp_path: Path) -> None:
         (["--since", "soon"], "--since: 'soon' is no time"),
         (["--since", "2026-02-30"], "--since: '2026-02-30' is no time"),
         (["--until", "2026-02-26T10:00:00"], "--until: 2026-02-26T10:00:00 is before --since 1h"),
+        (["--file", "~nobody-of-this-name/app.log"], "--file: "),
+        (["--loki", "http://xn--\u4f60/"], "is not an address"),
         (["--limit", "-1"], "argument --limit: '-1' is neither"),
         (["--offset", "all"], "argument --offset: 'all' is not"),
         (["--loki", "loki:3100"], "--loki: 'loki:3100' is not an address"),
@@ -168,6 +170,20 @@ def test_wrong_flags(run: Command, flags: list[str], named: str) -> None:
     done = run("query", *since, *flags)
 
     assert (2, "", True) == (done.code, done.out, named in done.err), done.err
+
+
+@pytest.mark.parametrize(
+    "command_and_flag", [("query", "--limit"), ("query", "--offset"), ("tail", "-n")], ids=str
+)
+def test_more_lines_than_can_be_counted(run: Command, log: Path, command_and_flag: tuple[str, str]) -> None:
+    """
+    A number beyond what a machine counts with is as good as all of them.
+    """
+    name, flag = command_and_flag
+
+    done = run(name, flag, "9" * 30, "--json", "--file", log)
+
+    assert ((1, 0) if flag == "--offset" else (0, 5)) == (done.code, len(done.lines))
 
 
 def test_a_bad_address_does_not_show_its_password(run: Command) -> None:

@@ -197,6 +197,18 @@ def test_nothing_to_show(run: Command, log: Path) -> None:
     assert (1, "", "") == run("stats", "--file", log, "--level", "critical")
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-12:00"])
+def test_times_beyond_the_calendar(run: Command, tmp_path: Path, time: str) -> None:
+    """
+    A line whose offset leads out of the years that date-times have is counted like any other.
+    """
+    log = write(tmp_path / "app.log", [{**row(), "timestamp": time, "level": "error"}])
+
+    done = run("stats", "--json", "--file", log)
+
+    assert (0, 1) == (done.code, json.loads(done.out)["count"])
+
+
 def test_levels_without_errors(run: Command, log: Path) -> None:
     """
     Who asks for warnings is not shown error patterns.

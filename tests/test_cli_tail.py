@@ -97,6 +97,16 @@ def test_following(run: Command, log: Path, tmp_path: Path, monkeypatch: pytest.
     assert (130, [[-1, 1, 3]]) == (code, seen)
 
 
+def test_older_lines_of_one_time_are_not_news(log: Path) -> None:
+    """
+    Lines of other programs have whole seconds and no seq: those before the last ones shown are not taken for new.
+    """
+    write(log, [row(30, n=n) for n in range(20)])
+    late: list[Callable[[], object]] = [lambda: write(log, [row(30, n=20)])]
+
+    assert [5, 6, 7, 8, 9, 20] == (followed(Slow(log, *late), 5, 6))
+
+
 class Slow(FilesBackend):
     """Local files that are written to at the worst moments."""
 

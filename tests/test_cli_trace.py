@@ -1,12 +1,13 @@
 """`ginkgo-logging trace`: the chain as a tree."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_store import Command, command, row, write
+from cli_store import TRACE, Command, command, row, write
 
 from ginkgo_logging.cli.chains import Entry, Node, chain_of
 from ginkgo_logging.cli.trace import duration
@@ -196,6 +197,20 @@ def test_deep_nesting(run: Command, tmp_path: Path) -> None:
 
     assert (0, count) == (done.code, done.out.count(";"))
     assert max(map(len, done.lines)) < 120
+
+
+@pytest.mark.parametrize("name", ["pid", "hostname", "span_id", "parent_span_id", "symbol", "stack_trace"])
+def test_lists_in_lists(run: Command, tmp_path: Path, name: str) -> None:
+    """
+    A line may hold as many lists in each other as its parser takes: it is shown like any other.
+    """
+    path = tmp_path / "app.log"
+    lines = [json.dumps(row(n, trace_id=TRACE, **{name: "HERE"})) + "\n" for n in range(2)]
+    path.write_text("".join(lines).replace('"HERE"', "[" * 1020 + "]" * 1020), encoding="utf-8")
+
+    done = run("trace", TRACE, "--file", path)
+
+    assert (0, 2) == (done.code, sum(f"line {n}" in done.out for n in range(2)))
 
 
 def test_ascii(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

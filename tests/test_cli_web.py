@@ -84,6 +84,25 @@ def test_warns_when_not_on_loopback(
     assert visitor.url.startswith(f"http://{socket.gethostname()}:")
 
 
+def test_answers_to_the_loopback_address_that_it_prints(visitor: Visitor, log_file: Path) -> None:
+    """
+    There are more addresses of this machine than 127.0.0.1.
+    """
+    main(["web", "--host", "127.0.0.2", "--port", "0", "--file", str(log_file), "--open"])
+    visitor.thread.join()
+
+    assert [200, 200] == [answer.status_code for answer in visitor.answers]
+
+
+def test_a_host_that_cannot_be(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A name that no host can have is a wrong command line.
+    """
+    code = main(["web", "--host", "a..b", "--file", str(log_file)])
+
+    assert (2, True) == (code, "cannot listen on a..b" in capsys.readouterr().err)
+
+
 def test_address_in_use(log_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """
     An address that another program has is said in one line.

@@ -1,5 +1,6 @@
 """The Loki backend over real HTTP: pages, limits, faults, credentials, and what it keeps to itself."""
 
+import gzip
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -20,7 +22,7 @@ import pytest
 from loki_server import JSON, LokiServer, Reply, push, recorded_reply, recording, running
 
 from ginkgo_logging.errors import ConfigError, QueryError, ServiceUnavailable
-from ginkgo_logging.query import LogService, Query, arguments
+from ginkgo_logging.query import LogService, Query, arguments, loki_client
 from ginkgo_logging.query.loki import Access, LokiBackend
 from ginkgo_logging.query.model import NANOSECONDS, rfc3339
 from ginkgo_logging.settings import Settings
@@ -219,6 +221,20 @@ def test_an_operators_own_limits_are_kept(server: LokiServer, service: LogServic
     assert 600 == service.get_log_count()
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_more_lines_of_one_time_than_an_operator_allows(
+    server: LokiServer, service: LogService, order: str
+) -> None:
+    """
+    Where they are more than this Loki gives at once, that is an error, not an endless question.
+    """
+    server.memory.most_entries = 100
+    fill(server, *([str(NOW), line(i)] for i in range(150)))
+
+    with pytest.raises(QueryError, match="100 lines or more have one time"):
+        service.query_logs(limit=None, order=order)
+
+
 def test_foreign_answers_are_left_out(server: LokiServer, service: LogService) -> None:
     """
     Should Loki give lines that are no rows, they are none.
@@ -380,6 +396,23 @@ def test_tail_misses_nothing_that_is_written_while_it_begins(server: LokiServer)
             assert 0 == next(row for row in rows if row)["seq"]
 
 
+def test_tail_misses_nothing_while_its_caller_is_busy(server: LokiServer) -> None:
+    """
+    Lines that were written since the last question are news, however long ago that was.
+    """
+    moments = iter([NOW, NOW])
+    with closing(
+        LokiBackend(Access(server.url), clock=lambda: next(moments, NOW + 60 * NANOSECONDS))
+    ) as backend:
+        with closing(backend.tail(Query())) as rows:
+            assert next(rows) is None
+            fill(
+                server,
+                *([str(at), line(i, at)] for i, at in enumerate((NOW + NANOSECONDS, NOW + 59 * NANOSECONDS))),
+            )
+            assert [0, 1] == [next(row for row in rows if row)["seq"] for _ in range(2)]
+
+
 def test_tail_breathes_while_loki_does_not_answer(server: LokiServer, service: LogService) -> None:
     """
     A slow answer does not keep the caller: there is a None meanwhile, and closing does not wait.
@@ -404,6 +437,8 @@ def test_tail_says_that_loki_is_gone(server: LokiServer, service: LogService) ->
 
 # --- faults -------------------------------------------------------------------------------------------------
 
+# What inflates to nothing, however long it is.
+EMPTY_BLOCKS = gzip.compress(b"")[:10] + b"\0\0\0\xff\xff" * 1000
 HTML = Reply("<html><b>Welcome</b></html>", content_type="text/html")
 FAULTS = {
     "not ready": (recorded_reply("ready-not-yet"), "503 Ingester not ready"),
@@ -429,6 +464,11 @@ FAULTS = {
     "stream of nothing": (Reply(EMPTY.replace("[]", "[1]"), content_type=JSON), "not an answer"),
     "cut off": (Reply(EMPTY, content_type=JSON, cut=20), "peer closed|incomplete"),
     "hung up": (Reply(hang_up=True), "disconnected|closed|reset"),
+    "packed otherwise": (Reply("x", headers={"Content-Encoding": "br"}), "cannot be read"),
+    "nothing in a gzip, drop by drop": (
+        Reply(EMPTY_BLOCKS, headers={"Content-Encoding": "gzip"}, drip=0.02),
+        "no answer within 0.4 seconds",
+    ),
     "bad gzip": (Reply("no gzip", headers={"Content-Encoding": "gzip"}), "cannot be read"),
     "too slow": (Reply(EMPTY, content_type=JSON, delay=5), "no answer within 0.4 seconds"),
     "drop by drop": (
@@ -463,6 +503,66 @@ def test_faults_of_counts(server: LokiServer, name: str) -> None:
         for call in (service.get_log_count, lambda: service.count_by("level")):
             with pytest.raises(ServiceUnavailable, match=expected):
                 call()
+
+
+BOMB = gzip.compress(bytes(64 << 20), 1)
+SAMPLES = [
+    '{"metric":{},"value":[1,"+Inf"]}',
+    '{"metric":{},"value":[1,"NaN"]}',
+    '{"metric":{},"value":[1,"1e400"]}',
+    '{"metric":[],"value":[1,"1"]}',
+    '{"metric":{"ginkgo_1":["a"]},"value":[1,"1"]}',
+    '{"metric":{"ginkgo_1":5},"value":[1,"1"]}',
+]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_strange_counts(server: LokiServer, sample: str) -> None:
+    """
+    What is no number of lines of a text is no answer of Loki.
+    """
+    server.always = Reply(NO_SAMPLE.replace("[]", f"[{sample}]"), content_type=JSON)
+    with LogService(LokiBackend(Access(server.url), timeout=2)) as service:
+        with pytest.raises(ServiceUnavailable, match="not an answer of Loki"):
+            service.count_by("level", start_time=rfc3339(NOW - DAY), end_time=rfc3339(NOW))
+
+
+def test_answers_that_fill_memory(
+    server: LokiServer, service: LogService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A small answer that inflates to a large one is given up before it is inflated whole.
+    """
+    monkeypatch.setattr(loki_client, "LARGEST_ANSWER", 1 << 20)
+    server.always = Reply(BOMB, content_type="application/json", headers={"Content-Encoding": "gzip"})
+    tracemalloc.start()
+    try:
+        with pytest.raises(ServiceUnavailable, match="more than 1 MiB"):
+            service.query_logs()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 16 << 20
+
+
+def test_a_server_that_cannot_be() -> None:
+    """
+    A name that no server can have is told like one that is not found.
+    """
+    with LogService(LokiBackend(Access("http://a..b:3100"))) as service:
+        with pytest.raises(ServiceUnavailable, match=r"http://a\.\.b:3100: "):
+            service.query_logs()
+
+
+def test_an_address_that_is_none_is_not_shown() -> None:
+    """
+    It may hold a password.
+    """
+    with pytest.raises(ConfigError, match=r"loki\.url") as caught:
+        LokiBackend(Access("http://user:hunter2@xn--\u4f60/"))
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_refused_connections() -> None:

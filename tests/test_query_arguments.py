@@ -1,7 +1,10 @@
 """What a caller gives becomes a `Query`, or a `QueryError` that names the argument."""
 
+import enum
+import math
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +61,8 @@ NOON = datetime(2026, 2, 26, 12, tzinfo=UTC)
         ({"task": "\ud800"}, "task"),
         ({"contains": ""}, "contains"),
         ({"contains": 5}, "contains"),
+        ({"price": math.nan}, "price"),
+        ({"price": -math.inf}, "price"),
         ({"regex": "("}, "regex"),
         ({"regex": ""}, "regex"),
         ({"regex": "(?=a)"}, "regex"),
@@ -203,6 +208,42 @@ def test_times_are_written_as_lines_write_them() -> None:
         assert text == rfc3339(timestamp_ns(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00.000000Z"),
+        ("9999-12-31T23:59:59.5-12:00", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_times_beyond_the_calendar(text: str, expected: str) -> None:
+    """
+    An offset may lead out of the years that date-times have: the nearest moment within is written.
+    """
+    assert expected == rfc3339(timestamp_ns(text))
+
+
+def test_enums_are_their_values() -> None:
+    """
+    A text that is also a member of an enum is asked for as the text that lines have.
+    """
+
+    class Symbol(str, enum.Enum):  # noqa: UP042 - as users write it
+        APPLE = "AAPL"
+
+    asked = arguments.query(symbol=Symbol.APPLE, contains=Symbol.APPLE)
+
+    assert ((("symbol", "AAPL"),), "AAPL") == (asked.equal, asked.contains)
+
+
+def test_pages_beyond_all_counting() -> None:
+    """
+    A limit and an offset beyond what a machine counts with are as good as all rows, and none.
+    """
+    first, behind = arguments.window(10**30, 10**30)
+
+    assert [] == list(islice([1, 2, 3], first, behind))
+
+
 def test_what_nobody_can_ask_for() -> None:
     """
     Lists, mappings and null have no text by which they could be asked for.
@@ -233,5 +274,5 @@ def test_where_is_a_mapping() -> None:
     """
     Anything else is refused by the argument's name.
     """
-    with pytest.raises(QueryError, match="^where: "):
+    with pytest.raises(QueryError, match=r"^where: "):
         arguments.query(where=["order"])  # type: ignore[arg-type]

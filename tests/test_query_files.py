@@ -307,6 +307,20 @@ class TestLongLines:
 
 
 class TestCompressed:
+    @pytest.mark.usefixtures("tiny")
+    def test_backups_that_begin_together(self, home: Path) -> None:
+        """
+        A compressed file does not end where another one begins that begins with it, or is smaller and before it.
+        """
+        second = 1_000_000
+        (home / "a.log.2").write_bytes(line(second))
+        (home / "a.log.1.gz").write_bytes(gzip.compress(b"".join(line(n * second, n) for n in range(600))))
+        (home / "a.log").write_bytes(line(600 * second, 600))
+
+        found = FilesBackend("a.log").count(Query(start=BASE + 300 * SECOND))
+
+        assert 301 == found
+
     def test_large(self, home: Path) -> None:
         """
         A large compressed file is read in both directions, also if it has several parts and padding.

@@ -1,6 +1,7 @@
 """From the arguments of a call to a `Query`, or to a `QueryError` that names the argument."""
 
 import logging
+import math
 import re
 import sys
 from collections.abc import Collection, Mapping
@@ -125,6 +126,8 @@ def field_name(name: str) -> str:
 
 
 def _value(name: str, value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise QueryError(f"{name}: {value} is no number of JSON, so no line has it")
     text = str(value) if isinstance(value, UUID) else text_of(value)
     if text is None:
         raise QueryError(f"{name}: a {type(value).__name__} cannot be asked for; give a text or a number")

@@ -80,12 +80,16 @@ def _close_gzipped(members: list[Span], jitter: int) -> None:
     To know it they would have to be decompressed. A file is rotated away once and for all; the other files
     show whether these are backups, or something else that has such a name.
     """
-    pairs = list(pairwise(members))
-    known = [(a, b) for a, b in pairs if a.is_small or not isinstance(a.file, GzipLogFile)]
-    if all(a.high - b.low <= 3 * jitter for a, b in known):
-        for a, b in pairs:
-            if a.high == ALWAYS and b.low not in (NEVER, ALWAYS):
-                a.high = b.low + 2 * jitter
+    known = [(a, b) for a, b in pairwise(members) if a.is_small or not isinstance(a.file, GzipLogFile)]
+    if any(a.high - b.low > 3 * jitter for a, b in known):
+        return
+    for index, span in enumerate(members):
+        if span.high == ALWAYS and span.low != NEVER:
+            # Which of two that begin within the jitter is the later one, nobody knows.
+            later = (one.low for one in members[index + 1 :] if one.low > span.low + 3 * jitter)
+            begin = next(later, ALWAYS)
+            if begin != ALWAYS:
+                span.high = begin + 2 * jitter
 
 
 def moment_in(buffer: Buffer, block: Block) -> int | None:
