@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ginkgo_logging import settings
 from ginkgo_logging.config_files import ConfigFile
@@ -18,7 +18,14 @@ from ginkgo_logging.yaml_file import line_of
 installed: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
 """The handlers that the last `apply` has made."""
 
+times = 0
+"""How often the configuration has changed."""
+
 _applying: set[int] = set()
+
+
+class Superseded(Exception):  # noqa: N818 - as of QueueFull, not an error
+    """What was to be applied is no longer wanted; nothing has changed."""
 
 
 def apply(
@@ -26,29 +33,38 @@ def apply(
     chosen: Settings,
     *,
     open_files: bool = True,
-    keep: Collection[logging.Handler] = (),
+    keep: Callable[[], Collection[logging.Handler]] = tuple,
+    is_wanted: Callable[[], bool] | None = None,
 ) -> None:
     """Put *chosen* in force and apply *files* in order; on a fault everything is as it was before.
 
     With *open_files* a log file that cannot be written to is found now, not by the first line. The root logger
-    keeps those of its handlers that are in *keep*.
+    keeps those of its handlers that *keep* returns. Raises `Superseded` if *is_wanted*, asked when nobody else
+    can change the configuration any more, says no. Not to be called with logging's lock held: handlers are
+    closed here, and may wait for a thread of theirs that logs.
     """
     thread = threading.get_ident()
     if thread in _applying:
         raise ConfigError("a dictConfig file that setup() applies cannot call setup() itself")
-    before = settings.in_force()
+    global times
     flush_all()
     _applying.add(thread)
     try:
         with transaction() as made:
-            settings.activate(chosen)
-            for file in files:
-                _apply(file, keep)
-            if open_files:
-                _open_files()
-    except BaseException:
-        settings.activate(before)
-        raise
+            if is_wanted is not None and not is_wanted():
+                raise Superseded
+            before = settings.in_force()
+            try:
+                settings.activate(chosen)
+                kept = keep()
+                for file in files:
+                    _apply(file, kept)
+                if open_files:
+                    _open_files()
+                times += 1
+            except BaseException:
+                settings.activate(before)
+                raise
     finally:
         _applying.discard(thread)
     installed.clear()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ginkgo_logging import context, record_factory, settings, uncaught
-from ginkgo_logging.applying import apply, installed
+from ginkgo_logging import applying, context, record_factory, settings, uncaught
+from ginkgo_logging.applying import Superseded, apply, installed
 from ginkgo_logging.config_files import (
     ENVIRONMENTS,
     ConfigFile,
@@ -51,8 +51,8 @@ _own_logger = logging.getLogger("ginkgo_logging")
 given: tuple[Path, Mapping[str, Any]] | None = None
 """Working directory and arguments of the last `setup`, for processes that begin without; None without one."""
 
-_Found = tuple[Settings, list[ConfigFile], dict[Path, Stamp]]
-"""What to apply, and the stamps of the files that it may come from."""
+_Found = tuple[Settings, Callable[[], list[ConfigFile]], dict[Path, Stamp]]
+"""The settings, a function that reads what to apply, and the stamps of the files that it may come from."""
 
 
 def setup(
@@ -95,8 +95,8 @@ def setup(
         mask_fields=mask_fields,
         watch=watch,
     )
-    chosen, files, seen = load()
-    apply(files, chosen, keep=[one for one in logging.getLogger().handlers if _outlives_setup(one)])
+    chosen, find_files, seen = load()
+    apply(find_files(), chosen, keep=_outliving_setup)
     _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
     _watch(load if chosen.watch else None, seen)
     given = _absolute(Path()), arguments
@@ -109,14 +109,14 @@ def _load(
     mode: str | None = None,
     **arguments: object,
 ) -> _Found:
-    """Read settings and files; relative paths begin at *here*, which a program may have left since."""
+    """Read the settings; relative paths begin at *here*, which a program may have left since."""
     absolute = _absolute(here)
     seen = stamps_of(_settings_file(absolute))  # before it is read, so that a change in between is one
     chosen = settings.load(mode=mode, **arguments)
     if mode is None:
         chosen = _in_mode_of(config if isinstance(config, str) else chosen.config, chosen)
     seen |= stamps_of(places(chosen, config, absolute))
-    return chosen, find(chosen, config, here), seen
+    return chosen, functools.partial(find, chosen, config, here), seen
 
 
 def _absolute(here: Path) -> Path:
@@ -133,9 +133,9 @@ def _settings_file(here: Path) -> list[Path]:
         return []
 
 
-def _outlives_setup(handler: logging.Handler) -> bool:
-    """Whether *handler* is to stay on the root logger, as those of a test runner that listens from outside."""
-    return getattr(handler, "outlives_setup", False) is True
+def _outliving_setup() -> list[logging.Handler]:
+    """Return what is to stay on the root logger, as handlers of a test runner that listens from outside."""
+    return [one for one in logging.getLogger().handlers if getattr(one, "outlives_setup", False) is True]
 
 
 def _in_mode_of(name: str | None, chosen: Settings) -> Settings:
@@ -267,18 +267,26 @@ def _watch(load: Callable[..., _Found] | None, seen: dict[Path, Stamp] | None = 
 
 def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] | None:
     """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it."""
+    seen = None
     try:
-        chosen, files, seen = load()
-        with lock:
-            if watcher is not _watcher:
-                return None
-            apply(files, chosen, keep=_guests())
+        times = applying.times
+        chosen, find_files, seen = load()
+        files = find_files()
+        # A setup() in another thread counts from its change on, not only when it has a watcher of its own.
+        apply(
+            files,
+            chosen,
+            keep=_guests,
+            is_wanted=lambda: watcher is _watcher and times == applying.times,
+        )
+    except Superseded:
+        return None
     except ConfigError as exc:
         _own_logger.error("the logging configuration stays as it was: %s", exc)  # noqa: TRY400 - it says all
-        return None
+        return seen  # a file that is missing may come
     except Exception:
         _own_logger.exception("the logging configuration stays as it was")
-        return None
+        return seen
     _own_logger.info("logging is configured anew from %s", ", ".join(file.name for file in files))
     return seen
 

@@ -22,6 +22,9 @@ _bare_record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
 BARE_LENGTH = len(_bare_record.__dict__)
 """How many attributes a record has before anybody added one."""
 
+LAST_ATTRIBUTE = next(reversed(_bare_record.__dict__))
+"""The last of them, behind which another one would stand."""
+
 ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName"}
 """Names that belong to the standard library on a record; `extra` may not use them."""
 
@@ -120,7 +123,8 @@ def adopt(
     try:
         if type(record.msg) is dict and not record.args:
             own = {**own, **rename_taken(record.msg, fields.CORE)}
-        if len(attributes) != BARE_LENGTH and (extra := extra_of(record)):
+        is_bare = len(attributes) == BARE_LENGTH and next(reversed(attributes)) == LAST_ATTRIBUTE
+        if not is_bare and (extra := extra_of(record)):
             if not fields.CORE.isdisjoint(extra):
                 trace_id = _take_id(extra, fields.TRACE_ID, trace_id)
                 span_id = _take_id(extra, fields.SPAN_ID, span_id)

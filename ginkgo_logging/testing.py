@@ -8,7 +8,8 @@ import copy
 import json
 import logging
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ginkgo_logging import settings
@@ -42,31 +43,86 @@ def capture_logs(level: int | str = logging.DEBUG) -> Iterator[LogRows]:
     count. The root logger lets pass what is at least of *level* meanwhile, unless it is configured anew. Context,
     masking and JSON options are those of the handlers that a line meets, or else those of the settings.
     """
-    rows = LogRows()
-    default = _Pipe()
+    capture = _Capture(logging._checkLevel(level))  # type: ignore[attr-defined]
+    with _lock:
+        if not _active:
+            _listen()
+        _active.append(capture)
+        capture.lower_root()
+    try:
+        yield capture.rows
+    finally:
+        with _lock:
+            later = _active[_active.index(capture) + 1 :]
+            _active.remove(capture)
+            capture.raise_root(later)
+            if not _active:
+                _listen_no_more()
+
+
+class _Capture:
+    """What one `capture_logs` collects, and what it has made of the root logger's level."""
+
+    def __init__(self, level: int) -> None:
+        self.rows = LogRows()
+        self._pipe = _Pipe()
+        self._level = level
+        self._before = level
+
+    def add(self, logger: logging.Logger, record: logging.LogRecord) -> None:
+        """Append the row of *record*; never raises."""
+        try:
+            self.rows.append(self._pipe.row(logger, record))
+        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program, captured or not
+            reporter.report("capture_logs", exc)
+
+    def lower_root(self) -> None:
+        """Let the root logger pass what is at least of the level."""
+        root = logging.getLogger()
+        self._before = root.level
+        if self._before > self._level:
+            root.setLevel(self._level)
+
+    def raise_root(self, later: "list[_Capture]") -> None:
+        """Take that back; where one of *later* relies on it, leave it to that one."""
+        root = logging.getLogger()
+        if self._before > self._level == root.level:
+            if later:
+                later[0]._before = self._before
+                root.setLevel(min(self._before, *(one._level for one in later)))
+            else:
+                root.setLevel(self._before)
+
+
+# Captures of concurrent tasks may end in any order: the first one and the last exchange the method.
+_lock = threading.RLock()
+_active: list[_Capture] = []
+_installed: "tuple[Callable[..., None], Callable[..., None]] | None" = None
+
+
+def _listen() -> None:
+    global _installed
     call_handlers = logging.Logger.callHandlers
 
     def capture(logger: logging.Logger, record: logging.LogRecord) -> None:
         try:
             call_handlers(logger, record)
         finally:
-            try:
-                # After the handlers: the row tells what their filters made of the record.
-                rows.append(default.row(logger, record))
-            except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program, captured or not
-                reporter.report("capture_logs", exc)
+            # After the handlers: the row tells what their filters made of the record. Not in one that could not
+            # be taken back, because another library wraps it.
+            if _installed is not None and _installed[0] is capture:
+                for one in tuple(_active):
+                    one.add(logger, record)
 
-    root, lowered = logging.getLogger(), logging._checkLevel(level)  # type: ignore[attr-defined]
-    before = root.level
-    if before > lowered:
-        root.setLevel(lowered)
+    _installed = capture, call_handlers
     logging.Logger.callHandlers = capture  # type: ignore[assignment, method-assign]
-    try:
-        yield rows
-    finally:
-        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
-        if before > lowered == root.level:
-            root.setLevel(before)
+
+
+def _listen_no_more() -> None:
+    global _installed
+    if _installed is not None and logging.Logger.callHandlers is _installed[0]:
+        logging.Logger.callHandlers = _installed[1]  # type: ignore[method-assign]
+    _installed = None
 
 
 class _Pipe:

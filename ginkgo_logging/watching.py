@@ -1,5 +1,6 @@
 """Call a function when one of some files changes, or on SIGHUP; knows nothing of logging."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -15,8 +16,8 @@ from ginkgo_logging.accounting import members
 INTERVAL = 0.5
 """Seconds between two looks at the files."""
 
-Stamp = tuple[int, int, int] | None
-"""What tells one state of a file from the next: mtime, inode and size; None for one that is not there."""
+Stamp = tuple[int, ...] | None
+"""What tells one state of a file from the next: mtime, inode, size, mode and owner; None if it is not there."""
 
 _JOIN_SECONDS = 1.0
 
@@ -31,7 +32,8 @@ def _stamp(path: Path) -> Stamp:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return status.st_mtime_ns, status.st_ino, status.st_size
+    # Mode and owner: a file that was refused because others might write to it may have been made safe.
+    return status.st_mtime_ns, status.st_ino, status.st_size, status.st_mode, status.st_uid
 
 
 class Watcher:
@@ -89,7 +91,8 @@ class Watcher:
         if self._stopped:
             return
         wakes: SimpleQueue[str] = SimpleQueue()
-        self._wakes = wakes
+        before, self._wakes = self._wakes, wakes
+        self._hand_on(before)
         self._thread = threading.Thread(
             target=self._run, args=(wakes,), name="ginkgo-logging-watch", daemon=True
         )
@@ -97,6 +100,13 @@ class Watcher:
             self._thread.start()
         except RuntimeError:  # no new thread at interpreter exit
             self._thread = None
+
+    def _hand_on(self, before: "SimpleQueue[str]") -> None:
+        """Let a signal count that came before there was a thread, or after it was told to end."""
+        with contextlib.suppress(Empty):
+            while True:
+                if before.get_nowait() == "reload":
+                    self._wakes.put("reload")
 
     def _run(self, wakes: "SimpleQueue[str]") -> None:
         latest = self._seen

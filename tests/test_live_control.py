@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from ginkgo_logging import GLOG, ConfigError, GinkgoLogger, setup, shutdown
+from ginkgo_logging import GLOG, ConfigError, GinkgoLogger, config, setup, shutdown
 from ginkgo_logging.config import shipped
 
 ROOT = Path(__file__).parent.parent
@@ -253,6 +253,112 @@ def test_the_programs_own_handlers_stay(rows: Rows) -> None:
         type(handler).__name__ for handler in logging.getLogger().handlers
     ]
     assert own in logging.getLogger().handlers
+
+
+class Posting(logging.Handler):
+    """Hands records to a thread whose HTTP client logs, and waits for it when closed."""
+
+    closed: ClassVar[list[bool]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._post, daemon=True)
+        self._thread.start()
+
+    def _post(self) -> None:
+        self._is_over.wait()
+        logging.getLogger(f"client.of.{id(self)}").debug("posted")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say nothing: only closing matters here."""
+
+    def close(self) -> None:
+        self._is_over.set()
+        self._thread.join(2.0)
+        self.closed.append(not self._thread.is_alive())
+        super().close()
+
+
+def test_a_handler_may_log_while_it_closes(rows: Rows, drop_in: Path) -> None:
+    """A handler that goes with a reload may wait for a thread of its own that asks for a logger."""
+    Posting.closed.clear()
+    posting = f"{{'()': {__name__}.Posting}}"
+    write(
+        drop_in,
+        f"version: 1\nhandlers: {{posting: {posting}}}\nroot: {{level: DEBUG, handlers: [posting]}}\n",
+    )
+    setup(watch=True)
+    drop_in.unlink()
+
+    reload(rows)
+
+    assert [True] == Posting.closed
+
+
+def test_a_file_that_the_settings_name_before_it_is_there(rows: Rows, home: Path) -> None:
+    """Settings that name a file which is written afterwards are refused, and take effect when it is there."""
+    setup(watch=True)
+    (home / ".ginkgo").mkdir(exist_ok=True)
+    write(home / ".ginkgo" / "config.yaml", "logging: {config: ./own.yaml}\n")
+    wait_until(lambda: len(rows()) == 1)
+
+    write(home / "own.yaml", _DEBUG)
+    wait_until(lambda: len(rows()) == 2)
+
+    assert "no such dictConfig file" in rows()[0]["message"]
+    assert logging.DEBUG == logging.getLogger("app").level
+
+
+def test_a_setup_during_a_reload_has_the_last_word(
+    rows: Rows, drop_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a reload has read is not applied over what setup() has set up in the meantime."""
+    monkeypatch.setattr(logging.getLogger("app"), "level", logging.NOTSET)
+    write(drop_in, _DEBUG)
+    setup(watch=True)
+    has_read, may_go_on, is_done = threading.Event(), threading.Event(), threading.Event()
+    find, reload_ = config.find, config._reload
+
+    def find_slowly(*given: Any) -> Any:
+        found = find(*given)
+        has_read.set()
+        may_go_on.wait(_PATIENCE)
+        return found
+
+    def tell_when_done(*given: Any) -> Any:
+        seen = reload_(*given)
+        is_done.set()
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(config, "_reload", tell_when_done)
+        patched.setattr(config, "find", find_slowly)
+        signal.raise_signal(signal.SIGHUP)
+        has_read.wait(_PATIENCE)
+        patched.setattr(config, "find", find)
+        write(drop_in, _ERROR)
+        # The moment at which the new configuration stands, and the old watcher is still in charge.
+        patched.setattr(config, "_watch", lambda *_: may_go_on.set() or is_done.wait(_PATIENCE))
+        setup(watch=True)
+
+    assert logging.ERROR == logging.getLogger("app").level
+    assert [] == rows()
+
+
+def test_a_file_made_safe_takes_effect(rows: Rows, drop_in: Path) -> None:
+    """A file that others could write to is refused, and applied as soon as they no longer can."""
+    setup(watch=True)
+    write(drop_in.with_suffix(".new"), _DEBUG)
+    drop_in.with_suffix(".new").chmod(0o666)
+    drop_in.with_suffix(".new").replace(drop_in)
+    wait_until(lambda: len(rows()) == 1)
+
+    drop_in.chmod(0o600)
+    wait_until(lambda: len(rows()) == 2)
+
+    assert "others may write to" in rows()[0]["message"]
+    assert logging.DEBUG == logging.getLogger("app").level
 
 
 def test_a_line_between_two_steps_is_not_lost(rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

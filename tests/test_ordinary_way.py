@@ -1,8 +1,13 @@
 """OrdinaryWay: one function does what three filters and a formatter do, and leaves the same behind."""
 
+import contextlib
 import logging
+import os
 import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,8 +15,11 @@ from hypothesis import strategies as st
 from lines import Collector, strict
 
 from ginkgo_logging import context
+from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.handlers.ordinary import OrdinaryWay
+from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record
 
 
@@ -36,8 +44,9 @@ def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options:
 def took_the_ordinary_way(collector: Collector, record: logging.LogRecord) -> bool:
     """Tell whether *collector* would write *record* at once; the record is used up."""
     collector.handle(record_of("the handler looks at its filters when a record comes"))
-    assert collector._ordinary_line is not None
-    return collector._ordinary_line(record) is not None
+    *_, ordinary_line = collector._ordinary
+    assert ordinary_line is not None
+    return ordinary_line(record) is not None
 
 
 def what_is_left(record: logging.LogRecord) -> dict[str, Any]:
@@ -257,3 +266,172 @@ def test_patterns_of_the_user_are_looked_for() -> None:
     collector.handle(record_of("key sk_live"))
 
     assert "key ***" == strict(collector.lines[0])["message"]
+
+
+def test_a_formatter_that_is_assigned_later_is_used() -> None:
+    """
+    A formatter that a program assigns to a handler in use writes the next line.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    collector.formatter = logging.Formatter("%(message)s")
+
+    collector.handle(record_of("after"))
+
+    assert b"after\n" == collector.lines[1]
+
+
+def test_methods_that_are_assigned_later_are_asked() -> None:
+    """
+    A mock in the place of a handler's `filter` or `emit` is called, and gone again it is not.
+    """
+    collector = at_once()
+    collector.handle(record_of("first"))
+    with patch.object(collector, "emit") as emit:
+        collector.handle(record_of("second"))
+    with patch.object(collector, "filter", return_value=False):
+        collector.handle(record_of("third"))
+
+    collector.handle(record_of("fourth"))
+
+    assert ["second"] == [call.args[0].msg for call in emit.call_args_list]
+    assert ["first", "fourth"] == [row["message"] for row in collector.rows]
+
+
+def test_another_masker_counts_from_the_next_record() -> None:
+    """
+    A masking filter that is given another masker hides what that one hides.
+    """
+    masking = MaskingFilter()
+    collector = Collector(ContextFilter(), masking, formatter=JsonFormatter())
+    collector.handle(record_of("order=5"))
+    masking.masker = Masker(["order"])
+
+    collector.handle(record_of("order=5"))
+
+    assert ["order=5", "order=***"] == [row["message"] for row in collector.rows]
+
+
+def test_a_filter_is_asked_whatever_other_threads_find_out() -> None:
+    """
+    No thread meets the way of filters that were there before, while another one looks for the new way.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    found = OrdinaryWay.of
+
+    def find_slowly(*known: Any) -> Any:
+        """Let a record of another thread in between."""
+        with patch.object(OrdinaryWay, "of", found), ThreadPoolExecutor(1) as other:
+            other.submit(collector.handle, record_of("in between")).result()
+        return found(*known)
+
+    collector.filters.append(Named())
+    with patch.object(OrdinaryWay, "of", find_slowly):
+        collector.handle(record_of("after"))
+
+    assert [None, "of the program", "of the program"] == [row.get("trace_id") for row in collector.rows]
+
+
+def test_a_field_in_the_place_of_a_deleted_attribute_is_one() -> None:
+    """
+    A record factory that deletes an attribute and adds one loses neither line nor field.
+    """
+    collector = at_once()
+    record = record_of("x")
+    del record.processName
+    record.request_id = "r-1"  # type: ignore[attr-defined]
+
+    collector.handle(record)
+
+    assert "r-1" == collector.rows[0]["request_id"]
+
+
+@pytest.mark.parametrize("ways", [at_once, stepwise])
+def test_a_record_of_process_zero_is_a_whole_line(ways: Any) -> None:
+    """
+    A record made by hand with no process number has that of this process.
+    """
+    collector = ways()
+    record = record_of("x")
+    record.process = 0
+
+    collector.handle(record)
+
+    assert os.getpid() == collector.rows[0]["pid"]
+
+
+def test_a_tracing_library_that_fails_does_not_cost_the_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What raises when the active span is asked for is told on stderr, and the line is written.
+    """
+    monkeypatch.setattr(reporter, "_next", float("-inf"))
+    monkeypatch.setattr(context, "span_source", lambda: 1 / 0)
+    collector = at_once()
+
+    collector.handle(record_of("x"))
+
+    assert ["x"] == [row["message"] for row in collector.rows]
+    assert "context: ZeroDivisionError" in capsys.readouterr().err
+
+
+class Nameless(type):
+    """A class that tells nothing of itself."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("ways", [at_once, stepwise])
+def test_a_value_whose_class_tells_nothing_does_not_cost_the_line(ways: Any) -> None:
+    """
+    What is bound may be of a class that raises when asked for its name.
+    """
+    collector = ways()
+
+    with context.bound(odd=Nameless("Odd", (), {})()):
+        collector.handle(record_of("x"))
+
+    assert ["x"] == [row["message"] for row in collector.rows]
+
+
+def test_an_interrupt_leaves_no_lock_behind() -> None:
+    """
+    However often a signal handler raises inside a log call, as for Ctrl-C, other threads can log afterwards.
+    """
+    collector = at_once()
+    held = 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for number in range(3_000):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 2e-5 + number % 10 * 1e-6)
+                while True:
+                    collector.handle(record_of("x"))
+            lock: Any = collector.lock
+            held += lock._is_owned()
+            while lock._is_owned():
+                lock.release()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert 0 == held
+
+
+@pytest.mark.parametrize("ways", [at_once, stepwise])
+def test_a_record_by_hand_without_a_level_is_a_line(ways: Any) -> None:
+    """
+    What `logging.makeLogRecord` makes of a message alone, such as one from a socket, is written.
+    """
+    collector = ways()
+
+    collector.handle(logging.makeLogRecord({"msg": "from afar"}))
+
+    assert ["from afar"] == [row["message"] for row in collector.rows]

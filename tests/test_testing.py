@@ -205,3 +205,42 @@ def test_filter_finds_by_fields() -> None:
     assert [] == rows.filter(level="error", message="order 1")
     assert rows[:1] == rows.filter(n=1).filter(level="error")
     assert [] == rows.filter(unknown=None)
+
+
+def test_captures_may_end_in_any_order() -> None:
+    """Of two captures that overlap, as of concurrent tasks, each has its own lines, and nothing stays behind."""
+    logger, root = logging.getLogger("overlapping"), logging.getLogger()
+    before = logging.Logger.callHandlers, root.level
+    first, second = capture_logs(), capture_logs()
+    rows_of_first = first.__enter__()
+    logger.info("one")
+    rows_of_second = second.__enter__()
+    logger.info("two")
+    first.__exit__(None, None, None)
+    logger.info("three")
+
+    second.__exit__(None, None, None)
+
+    assert ["one", "two"] == [row["message"] for row in rows_of_first]
+    assert ["two", "three"] == [row["message"] for row in rows_of_second]
+    assert before == (logging.Logger.callHandlers, root.level)
+
+
+def test_a_library_that_wraps_what_captures_use_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another library puts around `callHandlers` stays, and later lines are captured once."""
+    seen: list[object] = []
+    monkeypatch.setattr(logging.Logger, "callHandlers", logging.Logger.callHandlers)  # put back at the end
+    with capture_logs():
+        call_handlers = logging.Logger.callHandlers
+
+        def wrapper(logger: logging.Logger, record: logging.LogRecord) -> None:
+            seen.append(record.msg)
+            call_handlers(logger, record)
+
+        monkeypatch.setattr(logging.Logger, "callHandlers", wrapper)
+
+    with capture_logs() as rows:
+        logging.getLogger("wrapped").info("x")
+
+    assert ["x"] == [row["message"] for row in rows]
+    assert ["x"] == seen

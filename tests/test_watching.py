@@ -81,6 +81,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "deleted": lambda path: path.unlink(),
     "linked": _link_elsewhere,
     "touched": lambda path: os.utime(path, (1, 1)),
+    "made safe": lambda path: path.chmod(0o600),
 }
 
 
@@ -91,6 +92,7 @@ def test_a_change_is_noticed_once(
     """A file that is written, replaced, deleted or linked elsewhere leads to one call, in a daemon thread."""
     file, other = tmp_path / "file", tmp_path / "other"
     file.write_text("old")
+    file.chmod(0o622)
     start(file, other)
 
     change(file)
@@ -236,6 +238,17 @@ def test_after_a_fork_both_go_on(tmp_path: Path, start: Start, calls: Calls) -> 
 
     assert 1 == os.waitstatus_to_exitcode(status)
     assert 1 == len(_threads())
+
+
+def test_a_signal_during_a_fork_is_not_lost(start: Start, calls: Calls) -> None:
+    """SIGHUP that comes while there is no thread, because a fork is under way, counts when there is one."""
+    watcher = start(interval=_PATIENCE)
+    watcher.pause()
+
+    signal.raise_signal(signal.SIGHUP)
+    watcher.resume()
+
+    assert calls.get(timeout=_PATIENCE)
 
 
 def test_a_program_still_ends_with_its_terminal() -> None:

@@ -36,9 +36,9 @@ class ThrottleFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether *record* may pass; asked again for the same record, give the same answer."""
-        if not logging.ERROR <= record.levelno < logging.CRITICAL:
-            return True
         try:
+            if not logging.ERROR <= record.levelno < logging.CRITICAL:
+                return True
             return self._admit(record)
         except Exception as exc:  # noqa: BLE001 - a broken throttle must not hide an error
             reporter.report("error flow control", exc)

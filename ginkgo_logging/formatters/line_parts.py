@@ -35,7 +35,7 @@ class LineParts:
         self._host = {name: value for name, value in named.items() if value is not None}
         self._second = (-1, b"")
         self._calls: dict[tuple[str, str, str, int], tuple[bytes, bytes]] = {}
-        self._tail = (0, b"")
+        self._tail = (-1, b"")
 
     def of_record(self, record: logging.LogRecord, state: RecordState) -> bytes | None:
         """Return the line of *record*, which filters completed; None if it says more than `assemble` can."""
@@ -133,7 +133,10 @@ def json_part(context: Context) -> bytes | Literal[False]:
 
 def _is_unchangeable(value: object) -> bool:
     kind = type(value)
-    return kind in _UNCHANGEABLE or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE_TOO
+    try:
+        return kind in _UNCHANGEABLE or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE_TOO
+    except Exception:  # noqa: BLE001 - a class may refuse to tell its name
+        return False
 
 
 _HOST = (fields.HOSTNAME, fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)

@@ -4,13 +4,17 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 from ginkgo_logging import accounting
 from ginkgo_logging.handlers.ordinary import OrdinaryWay
 from ginkgo_logging.records import RecordState
 
 _MOST_NESTED = 5
+
+_Ordinary = tuple[
+    list[object], logging.Formatter | None, int, Callable[[logging.LogRecord], bytes | None] | None
+]
+"""A handler's filters, its formatter and the number of its attributes, and the way that they allow."""
 
 
 class _Nesting(threading.local):
@@ -106,8 +110,8 @@ class LineHandler(CountingHandler, ABC):
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
-        self._known_filters: list[object] = []
-        self._ordinary_line: Callable[[logging.LogRecord], bytes | None] | None = None
+        # In one tuple: another thread must not meet a way beside filters that it does not serve.
+        self._ordinary: _Ordinary = ([], None, 0, None)
         super().__init__(level=level)
 
     @abstractmethod
@@ -120,40 +124,44 @@ class LineHandler(CountingHandler, ABC):
         self._format_line = getattr(fmt, "format_bytes", self._encode)
         self._find_ordinary_way()
 
-    def _find_ordinary_way(self) -> None:
-        self._known_filters = list(self.filters)
-        own = type(self)
+    def _find_ordinary_way(self) -> Callable[[logging.LogRecord], bytes | None] | None:
+        filters: list[object] = [*self.filters]
+        formatter, own = self.formatter, type(self)
         overridden = (own.filter, own.format, own.emit) != (
             logging.Handler.filter,
             logging.Handler.format,
             LineHandler.emit,
-        )
-        way = None if overridden else OrdinaryWay.of(self._known_filters, self.formatter)
-        self._ordinary_line = way.line if way is not None else None
+        ) or not _REPLACEABLE.isdisjoint(self.__dict__)
+        way = None if overridden else OrdinaryWay.of(filters, formatter)
+        line = way.line if way is not None else None
+        self._ordinary = filters, formatter, len(self.__dict__), line
+        return line
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
-            # Programs put filters into the list itself, too.
-            if self.filters != self._known_filters:
-                self._find_ordinary_way()
-            ordinary_line = self._ordinary_line
+            filters, formatter, size, ordinary_line = self._ordinary
+            # Programs put filters into the list itself, assign a formatter, or a method as mocks do.
+            if self.formatter is not formatter:
+                self.setFormatter(self.formatter)
+                ordinary_line = self._find_ordinary_way()
+            elif self.filters != filters or len(self.__dict__) != size:
+                ordinary_line = self._find_ordinary_way()
             line = ordinary_line(record) if ordinary_line is not None else None
-            if line is not None:
-                counts = self.counts
-                lock: Any = self.lock
-                lock.acquire()  # half the time that `with` takes
-                try:
-                    self.write_line(line)
-                    counts.seen += 1
-                    counts.written += 1
-                finally:
-                    lock.release()
-                return True
+        except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
+            line = None
+        if line is None:
+            return super().handle(record)
+        try:
+            counts = self.counts
+            # Not acquire() and try, which is quicker: between the two a signal handler may raise, as for Ctrl-C.
+            with self.lock:  # type: ignore[union-attr]
+                self.write_line(line)
+                counts.seen += 1
+                counts.written += 1
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
-            return True
-        return super().handle(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Format and write *record*, which has passed the filters."""
@@ -174,3 +182,6 @@ class LineHandler(CountingHandler, ABC):
 
     def _encode(self, record: logging.LogRecord) -> bytes:
         return self.format(record).encode("utf-8", "backslashreplace") + b"\n"
+
+
+_REPLACEABLE = frozenset({"filter", "format", "emit"})

@@ -15,7 +15,7 @@ from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, RecordState, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, RecordState, sequence
 
 _Clean = tuple[object, bytes, str, str, str, Mapping[str, Any]]
 
@@ -48,12 +48,15 @@ class OrdinaryWay:
 
         Runs none of the caller's code, so that no log call can happen inside it.
         """
+        if self._masking.masker is not self._masker:  # a program has put another in its place
+            return None
         message = record.msg
         attributes = record.__dict__
         args = record.args
         if (
             type(message) is not str
             or len(attributes) != BARE_LENGTH  # `extra`, or another handler's filters were here
+            or next(reversed(attributes)) != LAST_ATTRIBUTE  # one was deleted, another one added
             or type(record) is not Record
             or record.levelno >= logging.ERROR  # the throttle's business
             or record.exc_info
