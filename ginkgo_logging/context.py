@@ -39,6 +39,8 @@ class Context(_Bound):
     clean: tuple[object, bytes, str, str, str, Mapping[str, Any]] | None = None
     """The masker that found no secret in it, its part of a JSON line, ids and category as a record has them, and
     its fields."""
+    in_span: "tuple[tuple[str, str, int], Context] | None" = None
+    """What it is within a tracing library's span, so that the lines of a span share what is kept here."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Context, tuple(self)
@@ -96,7 +98,9 @@ def _with_span(own: Context, span: tuple[str, str, int] | None) -> Context:
     # With the same trace_id too: what was bound at the service's edge is one span for all that it does.
     if span is None or own.trace_id not in (None, span[0]):
         return own
-    return own._replace(trace_id=span[0], span_id=span[1])
+    if own.in_span is None or own.in_span[0] != span:
+        own.in_span = span, own._replace(trace_id=span[0], span_id=span[1])
+    return own.in_span[1]
 
 
 def _merged(own: Context, structlog_contextvars: Any) -> Context:

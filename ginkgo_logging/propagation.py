@@ -41,7 +41,8 @@ def received(get: Callable[[str], str | None], *, log_category: str | None = Non
     """Bind inside the block the trace that headers name, else a new one; yield its trace_id.
 
     *get* returns the value of a header, or None; see `trace_headers.read` for what counts as valid. What the
-    work does gets a span_id of its own, and the caller's span, if known, is the field ``parent_span_id``. Afterwards all that is bound is exactly as it was before.
+    work does gets a span_id of its own; the caller's, if known, is the field ``parent_span_id``. Afterwards all
+    that is bound is exactly as it was before.
     """
     with bound_to(trace_headers.read(get), log_category=log_category) as trace_id:
         yield trace_id
@@ -50,24 +51,17 @@ def received(get: Callable[[str], str | None], *, log_category: str | None = Non
 @contextlib.contextmanager
 def bound_to(caller: Trace | None, *, log_category: str | None = None) -> Iterator[str]:
     """Do what `received` does, for a trace that was read already; None is for work that begins here."""
-    ids = {"trace_id": _trace_id_for(caller), "span_id": context.new_span_id()}
-    # With a tracing library spans have other parents than this one within the work.
-    if caller is not None and caller.parent_id and context.span_source is None:
+    span = context.span_source() if context.span_source is not None else None
+    # A tracing library that is further out has begun a trace for this work already.
+    begun = context.new_trace_id() if span is None else span[0]
+    ids = {"trace_id": begun if caller is None else caller.trace_id, "span_id": context.new_span_id()}
+    # Its spans have other parents than this one within the work.
+    if caller is not None and caller.parent_id and span is None:
         ids[PARENT_SPAN_ID] = caller.parent_id
     token = _received.set(caller)
     try:
         with context.bound(**ids, **({"log_category": log_category} if log_category else {})):
             yield ids["trace_id"]
     finally:
-        with contextlib.suppress(
-            ValueError
-        ):  # closed by another thread or task, which has a context of its own
+        with contextlib.suppress(ValueError):  # another thread or task closes it, which has its own context
             _received.reset(token)
-
-
-def _trace_id_for(caller: Trace | None) -> str:
-    if caller is not None:
-        return caller.trace_id
-    # A tracing library that is further out has begun a trace for this work already.
-    span = context.span_source() if context.span_source is not None else None
-    return context.new_trace_id() if span is None else span[0]

@@ -156,6 +156,20 @@ def test_what_was_bound_before_is_back_afterwards() -> None:
     asyncio.run(main())
 
 
+def test_two_of_them_are_one() -> None:
+    """An inner middleware leaves the request to the outer one; the next request is one of its own."""
+    requests = _collector(LOGGER)
+    seen: list[Any] = []
+    app = TraceMiddleware(TraceMiddleware(_answering(seen), log_requests=True), log_requests=True)
+    scope = _request()
+
+    sent = [_header(asyncio.run(_drive(app, scope))) for _ in range(2)]
+
+    assert [one.trace_id for one in seen] == sent
+    assert seen[0].trace_id != seen[1].trace_id
+    assert [one.trace_id for one in seen] == [row["trace_id"] for row in requests.rows]
+
+
 def test_lifespan_passes_as_it_is() -> None:
     """A scope that is not a request gets the application's own receive and send."""
     given: list[Any] = []

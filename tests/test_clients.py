@@ -303,8 +303,9 @@ def test_outside_of_a_span_and_after_shutdown_nothing_is_bound(span_ids: tuple[s
     assert None is context.get_trace_id()
     opentelemetry.instrument()
     assert span_ids[0] == context.get_trace_id()
-    with otel.use_span(otel.INVALID_SPAN):
-        assert None is context.get_trace_id()
+    for nothing in (otel.INVALID_SPAN, otel.NonRecordingSpan(otel.INVALID_SPAN_CONTEXT)):
+        with otel.use_span(nothing):
+            assert None is context.get_trace_id()
     opentelemetry.uninstrument()
     opentelemetry.uninstrument()
     assert None is context.get_trace_id()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import multiprocessing
 import pickle
 import sys
 import threading
@@ -358,6 +359,7 @@ def test_children_log_like_their_parent(tmp_path: Path, method: str) -> None:
 
 def test_process_pool_returns_what_a_task_returns_and_raises() -> None:
     """Results and exceptions come back as from the standard executor."""
-    with ContextProcessPoolExecutor(1) as executor:
+    # Not by fork: the process that runs the tests may have threads.
+    with ContextProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         assert 3 == executor.submit(abs, -3).result(30)
         assert isinstance(executor.submit(int, "x").exception(30), ValueError)

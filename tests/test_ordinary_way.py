@@ -281,21 +281,21 @@ def test_a_formatter_that_is_assigned_later_is_used() -> None:
     assert b"after\n" == collector.lines[1]
 
 
-def test_methods_that_are_assigned_later_are_asked() -> None:
+@pytest.mark.parametrize("method", ["emit", "filter"])
+def test_methods_of_the_handler_itself_are_asked(method: str) -> None:
     """
-    A mock in the place of a handler's `filter` or `emit` is called, and gone again it is not.
+    A mock in the place of a handler's `filter` or `emit` is called from the next change of its formatter on.
     """
     collector = at_once()
-    collector.handle(record_of("first"))
-    with patch.object(collector, "emit") as emit:
-        collector.handle(record_of("second"))
-    with patch.object(collector, "filter", return_value=False):
-        collector.handle(record_of("third"))
+    with patch.object(collector, method, return_value=False) as mock:
+        collector.setFormatter(JsonFormatter())
+        collector.handle(record_of("mocked"))
+    collector.setFormatter(JsonFormatter())
 
-    collector.handle(record_of("fourth"))
+    collector.handle(record_of("written"))
 
-    assert ["second"] == [call.args[0].msg for call in emit.call_args_list]
-    assert ["first", "fourth"] == [row["message"] for row in collector.rows]
+    assert ["mocked"] == [call.args[0].msg for call in mock.call_args_list]
+    assert ["written"] == [row["message"] for row in collector.rows]
 
 
 def test_another_masker_counts_from_the_next_record() -> None:

@@ -160,6 +160,15 @@ def test_flags_of_the_caller_are_not_those_of_another_trace() -> None:
     assert "tracestate" not in sent
 
 
+def test_flags_of_the_caller_end_with_its_work() -> None:
+    """The same trace, bound again by the program itself, is not what a caller said of it before."""
+    with propagation.received({"traceparent": f"00-{ID}-{SPAN}-00"}.get):
+        pass
+
+    with context.with_trace_id(ID):
+        assert propagation.inject()["traceparent"].endswith("-01")
+
+
 def test_received_restores_all_that_was_bound() -> None:
     """What is bound during the work is gone after it, and what was bound before is back."""
     with context.with_trace_id("outer"), context.bound(job=1, log_category="batch"):

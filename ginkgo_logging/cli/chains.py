@@ -9,7 +9,7 @@ from ginkgo_logging.cli.terminal import json_text
 from ginkgo_logging.query.model import Row, timestamp_ns
 
 PARENTS: Final = ("parent_span_id", "parent_id")
-"""The fields that may name a span's parent; none of them is written by this package itself."""
+"""The fields that may name a span's parent; `ginkgo_logging.propagation` binds the first."""
 
 
 class Process(NamedTuple):

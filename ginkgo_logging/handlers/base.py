@@ -11,10 +11,8 @@ from ginkgo_logging.records import RecordState
 
 _MOST_NESTED = 5
 
-_Ordinary = tuple[
-    list[object], logging.Formatter | None, int, Callable[[logging.LogRecord], bytes | None] | None
-]
-"""A handler's filters, its formatter and the number of its attributes, and the way that they allow."""
+_Ordinary = tuple[list[object], logging.Formatter | None, Callable[[logging.LogRecord], bytes | None] | None]
+"""A handler's filters and its formatter, and the way that they allow."""
 
 
 class _Nesting(threading.local):
@@ -105,13 +103,14 @@ class LineHandler(CountingHandler, ABC):
     """Write each record as one line of bytes.
 
     A formatter that has ``format_bytes`` is asked for bytes, any other for text. Thread-safe; formatting
-    happens outside the lock.
+    happens outside the lock. A subclass may override any method; one that is replaced on a handler itself
+    (a mock) is noticed when the handler's filters or formatter change.
     """
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
         # In one tuple: another thread must not meet a way beside filters that it does not serve.
-        self._ordinary: _Ordinary = ([], None, 0, None)
+        self._ordinary: _Ordinary = ([], None, None)
         super().__init__(level=level)
 
     @abstractmethod
@@ -126,26 +125,25 @@ class LineHandler(CountingHandler, ABC):
 
     def _find_ordinary_way(self) -> Callable[[logging.LogRecord], bytes | None] | None:
         filters: list[object] = [*self.filters]
-        formatter, own = self.formatter, type(self)
-        overridden = (own.filter, own.format, own.emit) != (
-            logging.Handler.filter,
-            logging.Handler.format,
-            LineHandler.emit,
-        ) or not _REPLACEABLE.isdisjoint(self.__dict__)
-        way = None if overridden else OrdinaryWay.of(filters, formatter)
+        formatter = self.formatter
+        # On the class and on the handler itself. Not by its __dict__: who asks for that once makes every
+        # attribute of the object slower for good, which is a tenth of the cost of a line.
+        own = [getattr(method, "__func__", None) for method in (self.filter, self.format, self.emit)]
+        is_ours = own == [logging.Handler.filter, logging.Handler.format, LineHandler.emit]
+        way = OrdinaryWay.of(filters, formatter) if is_ours else None
         line = way.line if way is not None else None
-        self._ordinary = filters, formatter, len(self.__dict__), line
+        self._ordinary = filters, formatter, line
         return line
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
-            filters, formatter, size, ordinary_line = self._ordinary
-            # Programs put filters into the list itself, assign a formatter, or a method as mocks do.
+            filters, formatter, ordinary_line = self._ordinary
+            # Programs put filters into the list itself, and assign a formatter.
             if self.formatter is not formatter:
                 self.setFormatter(self.formatter)
                 ordinary_line = self._find_ordinary_way()
-            elif self.filters != filters or len(self.__dict__) != size:
+            elif self.filters != filters:
                 ordinary_line = self._find_ordinary_way()
             line = ordinary_line(record) if ordinary_line is not None else None
         except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
@@ -182,6 +180,3 @@ class LineHandler(CountingHandler, ABC):
 
     def _encode(self, record: logging.LogRecord) -> bytes:
         return self.format(record).encode("utf-8", "backslashreplace") + b"\n"
-
-
-_REPLACEABLE = frozenset({"filter", "format", "emit"})

@@ -16,6 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_KEY = "ginkgo_logging.request"
 _BODY = b"Internal Server Error"
 
 
@@ -49,12 +50,15 @@ class TraceMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or websocket; other scopes (lifespan) pass as they are."""
-        if scope["type"] not in ("http", "websocket"):
+        # Where there are two of us, the outer one does it.
+        if scope["type"] not in ("http", "websocket") or _KEY in scope:
             await self.app(scope, receive, send)
             return
         caller = trace_of(scope.get("headers") or ()) if self._trust_headers else None
         with propagation.bound_to(caller, log_category=self._log_category) as trace_id:
             request = _Request(scope, send, trace_id)
+            # In the scope itself, not in a copy: a framework notes there, for us too, which route it took.
+            scope[_KEY] = request
             try:
                 await self.app(scope, receive, request.send)
             except Exception as exc:
@@ -62,6 +66,7 @@ class TraceMiddleware:
                 await request.answer_error()
                 raise
             finally:
+                del scope[_KEY]
                 if self._log_requests:
                     request.log()
 

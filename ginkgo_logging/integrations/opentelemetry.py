@@ -18,7 +18,10 @@ def uninstrument() -> None:
 
 def active_span() -> tuple[str, str, int] | None:
     """Return trace_id and span_id (W3C, hexadecimal) and flags of the active span; None if there is none."""
-    span = trace.get_current_span().get_span_context()
+    active = trace.get_current_span()
+    if active is trace.INVALID_SPAN:  # the usual answer where the library is there and nobody uses it
+        return None
+    span = active.get_span_context()
     if not span.is_valid:
         return None
     return trace.format_trace_id(span.trace_id), trace.format_span_id(span.span_id), int(span.trace_flags)
