@@ -6,12 +6,14 @@ import pty
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 from cli_store import Command, command, row, write
 
+from ginkgo_logging.cli import main
 from ginkgo_logging.cli.lines import line_of
 from ginkgo_logging.cli.terminal import Terminal, complain, cut, pad
 
@@ -200,3 +202,13 @@ def test_columns_line_up(text: str) -> None:
 
     assert 10 == cell_len(pad(text, 10))
     assert cell_len(cut(text * 20, 10)) <= 10
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The command tells the version that is installed.
+    """
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+
+    assert f"ginkgo-logging {version('ginkgo-logging')}\n" == capsys.readouterr().out

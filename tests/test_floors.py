@@ -50,6 +50,7 @@ NOT_AT_THE_TOP = {
         "ginkgo_logging.query.loki",
     ): "an extra, and needed only where there is a Loki",
     ("handlers.console", "rich"): "slow to import, and needed on a terminal only",
+    ("cli", "importlib"): "slow to import, and needed for --version only",
     ("cli.web", "uvicorn"): "an extra; without it the command says what to install",
     ("cli.web", "ginkgo_logging.web.app"): "the same extra",
     ("cli.web", "ginkgo_logging.web.stream"): "the same extra",

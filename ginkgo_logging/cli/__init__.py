@@ -53,6 +53,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="ginkgo-logging", description="One pipe for every log line of a Python program."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = given[0] if given and given[0] in _COMMANDS else None
     program: list[str] = []
@@ -70,6 +71,16 @@ def _parse(given: list[str]) -> argparse.Namespace:
     if unknown:
         chosen.error(f"unrecognized arguments: {' '.join(unknown)}")
     return options
+
+
+class _Version(argparse.Action):
+    """Print the version that is installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"ginkgo-logging {version('ginkgo-logging')}\n")
+        parser.exit()
 
 
 def _fail(problem: str, code: int) -> int:

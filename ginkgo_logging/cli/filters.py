@@ -39,7 +39,8 @@ _FLAGS: Final = {
 """Arguments of `arguments.query`, and the flags that say the same."""
 
 _NO_FILE: Final = (
-    ": no program has logged to it yet, or they log to a container's stdout. Name a log with --file or --loki"
+    ": no program has logged to it yet, or they log to a container's stdout "
+    "(LOGGING_MODE=local writes the file there too). Name a log with --file or --loki"
 )
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
