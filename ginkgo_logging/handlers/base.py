@@ -148,9 +148,9 @@ class LineHandler(CountingHandler, ABC):
             line = ordinary_line(record) if ordinary_line is not None else None
         except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
             line = None
-        if line is None:
-            return super().handle(record)
         try:
+            if line is None:
+                return super().handle(record)
             counts = self.counts
             # Not acquire() and try, which is quicker: between the two a signal handler may raise, as for Ctrl-C.
             with self.lock:  # type: ignore[union-attr]
