@@ -190,17 +190,23 @@ class Project:
 
     def output(self) -> Output:
         """Return what was written so far."""
-        stdout, stderr = (
-            (self.directory / name).read_text(encoding="utf-8").splitlines() for name in ("stdout", "stderr")
-        )
+        stdout, stderr = (_lines(self.directory / name) for name in ("stdout", "stderr"))
         if self.mode == "container":
             rows = [line for line in stdout if line.startswith('{"timestamp":')]
             console: list[str] = []
             stray = [line for line in stdout if not line.startswith('{"timestamp":')] + stderr
         else:
             logs = self._home.joinpath(".ginkgo", "logs").glob("ginkgo.log*")
-            rows = [line for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+            rows = [line for log in logs for line in _lines(log)]
             console = [line for line in stderr if _PLAIN_LINE.match(line)]
             stray = stdout + [line for line in stderr if not _PLAIN_LINE.match(line)]
         text = "\n".join([*rows, *console, *stray])
         return Output([orjson.loads(row) for row in rows], console, stray, text)
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file, without a row at its end that is being written at this moment."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    if lines and lines[-1].startswith("{") and not lines[-1].endswith("\n"):
+        del lines[-1]
+    return [line.removesuffix("\n") for line in lines]
