@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ import structlog
 
 from ginkgo_logging import context, settings, uncaught
 from ginkgo_logging.config import shutdown
+
+# Started in the background, the suite ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Coverage makes a program several times slower; only the programs of these modules show what no other test does.
 MEASURED = {"test_cli_demo", "test_cli_run", "test_uncaught", "test_queue_handler", "test_stream_handler"}
