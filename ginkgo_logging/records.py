@@ -31,7 +31,11 @@ ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName
 # uvicorn sends the message a second time, with colour codes, under this name.
 _NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
 
-_PLAIN_TYPES = (str, int, float, bool, type(None))
+PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+"""Types of most values: they cannot change, and printing them runs none of the program's code."""
+
+# By name, so that nobody has to import what they are in.
+_UNCHANGEABLE = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "decimal.Decimal"})
 
 sequence = itertools.count(1)
 """Numbers the records of this process."""
@@ -90,9 +94,18 @@ def _rebuild(
 def _portable(own_fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy in which text stands for what cannot be pickled: one such value must not cost the line."""
     return {
-        name: value if type(value) in _PLAIN_TYPES or _is_picklable(value) else printable(value)
+        name: value if type(value) in PLAIN_TYPES or _is_picklable(value) else printable(value)
         for name, value in own_fields.items()
     }
+
+
+def is_unchangeable(value: object) -> bool:
+    """Tell whether what was found out about *value* once holds for ever."""
+    kind = type(value)
+    try:
+        return kind in PLAIN_TYPES or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE
+    except Exception:  # noqa: BLE001 - a class may refuse to tell its name
+        return False
 
 
 def _is_picklable(value: object) -> bool:

@@ -14,6 +14,7 @@ from ginkgo_logging.records import (
     RecordState,
     error_of,
     extra_of,
+    is_unchangeable,
     message_of,
     state_of,
 )
@@ -112,7 +113,7 @@ class MaskingFilter(logging.Filter):
         masked = self.masker.mapping(own)
         if masked is own:
             # What is bound seldom changes from line to line, and these values cannot change in between.
-            if _UNCHANGEABLE.issuperset(map(type, own.values())):
+            if all(map(is_unchangeable, own.values())):
                 self._clean = own
             return
         state.fields, state.masked = masked, True
@@ -162,7 +163,6 @@ class MaskingFilter(logging.Filter):
         return True
 
 
-_UNCHANGEABLE = frozenset({str, int, float, bool, type(None)})
 _IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
 _SAFE = ATTRIBUTES | _IDS.keys()
 

@@ -14,11 +14,8 @@ from ginkgo_logging import fields
 from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
-from ginkgo_logging.records import RecordState, message_of
+from ginkgo_logging.records import RecordState, is_unchangeable, message_of
 
-_UNCHANGEABLE = frozenset({str, int, float, bool, type(None)})
-# By name, so that nobody has to import what they are in.
-_UNCHANGEABLE_TOO = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "decimal.Decimal"})
 _MAX_REMEMBERED = 10_000
 
 
@@ -57,21 +54,17 @@ class LineParts:
             or attributes["log_category"] != (context.log_category or fields.DEFAULT_CATEGORY)
         ):
             return None
+        part = json_part(context) if context.json_part is None else context.json_part
+        if not part:
+            return None
         message = state.message
-        part = context.json_part
-        if part is None:
-            part = json_part(context)
         return self.assemble(record, message_of(record) if message is None else message, state.seq, part)
 
-    def assemble(
-        self, record: logging.LogRecord, message: str, seq: int, part: bytes | Literal[False]
-    ) -> bytes | None:
+    def assemble(self, record: logging.LogRecord, message: str, seq: int, part: bytes) -> bytes | None:
         """Return the line with its newline, the same that the general way gives; None if that has to do it.
 
         *part* is the `json_part` of what is bound.
         """
-        if not part:
-            return None
         try:
             micros = int(record.created * 1_000_000)
             seconds = micros // 1_000_000
@@ -120,7 +113,7 @@ def json_part(context: Context) -> bytes | Literal[False]:
     part: bytes | Literal[False] = False
     # A new dict: what is bound may be a mapping that changes while it is read.
     own = dict(context.fields)
-    if all(map(_is_unchangeable, own.values())):
+    if all(map(is_unchangeable, own.values())):
         line = {
             fields.LOG_CATEGORY: context.log_category or fields.DEFAULT_CATEGORY,
             fields.TRACE_ID: context.trace_id,
@@ -129,14 +122,6 @@ def json_part(context: Context) -> bytes | Literal[False]:
         part = b",%b" % encode({name: value for name, value in line.items() if value} | own)[1:-2]
     context.json_part = part
     return part
-
-
-def _is_unchangeable(value: object) -> bool:
-    kind = type(value)
-    try:
-        return kind in _UNCHANGEABLE or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE_TOO
-    except Exception:  # noqa: BLE001 - a class may refuse to tell its name
-        return False
 
 
 _HOST = (fields.HOSTNAME, fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)

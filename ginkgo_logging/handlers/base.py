@@ -142,7 +142,7 @@ class LineHandler(CountingHandler, ABC):
             # Programs put filters into the list itself, and assign a formatter.
             if self.formatter is not formatter:
                 self.setFormatter(self.formatter)
-                ordinary_line = self._find_ordinary_way()
+                ordinary_line = self._ordinary[-1]
             elif self.filters != filters:
                 ordinary_line = self._find_ordinary_way()
             line = ordinary_line(record) if ordinary_line is not None else None

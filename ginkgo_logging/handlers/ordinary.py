@@ -7,7 +7,7 @@ function. It keeps on the record what the filters would keep there, so that othe
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ginkgo_logging.context import Context, current
 from ginkgo_logging.fields import DEFAULT_CATEGORY
@@ -15,12 +15,11 @@ from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, RecordState, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, RecordState, sequence
 
-_Clean = tuple[object, bytes, str, str, str, Mapping[str, Any]]
+_Found = tuple[object, bytes | Literal[False], str, str, str, Mapping[str, Any]]
 
-new = object.__new__
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+_new = object.__new__
 
 
 class OrdinaryWay:
@@ -68,21 +67,21 @@ class OrdinaryWay:
             if type(args) is not tuple:
                 return None
             for argument in args:
-                if type(argument) not in _PLAIN:
+                if type(argument) not in PLAIN_TYPES:
                     return None
             try:
                 message %= args
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
                 return None
         context = current()
-        clean = context.clean
-        if clean is None or clean[0] is not self._masker:
-            clean = self._look_at(context)
-            if clean is None:
-                return None
-        _, part, trace_id, span_id, log_category, fields = clean
+        found = context.found
+        if found is None or found[0] is not self._masker:
+            found = self._look_at(context)
+        _, part, trace_id, span_id, log_category, fields = found
+        if not part:
+            return None
         # Without a call of __init__, which takes longer than what it does.
-        attributes["_ginkgo"] = state = new(RecordState)
+        attributes["_ginkgo"] = state = _new(RecordState)
         state.fields = fields
         state.seq = next(sequence)
         state.context = context
@@ -95,15 +94,16 @@ class OrdinaryWay:
         state.masked_by = self._masking
         return self._parts.assemble(record, message, state.seq, part)
 
-    def _look_at(self, context: Context) -> _Clean | None:
-        """Return what is bound as a line needs it; None if it is secret or may change before the next line."""
-        text = self._masker.text
+    def _look_at(self, context: Context) -> _Found:
+        """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""
+        masker = self._masker
         part = json_part(context)
-        if not part or any(one and text(one) is not one for one in context[:3]):
-            return None
-        if self._masker.mapping(context.fields) is not context.fields:
-            return None
+        if part and (
+            any(one and masker.text(one) is not one for one in context[:3])
+            or masker.mapping(context.fields) is not context.fields
+        ):
+            part = False
         trace_id, span_id, log_category, fields = context
         ids = trace_id or "", span_id or "", log_category or DEFAULT_CATEGORY
-        context.clean = clean = (self._masker, part, *ids, fields)
-        return clean
+        context.found = found = (masker, part, *ids, fields)
+        return found
