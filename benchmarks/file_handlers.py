@@ -35,22 +35,27 @@ Factory = Callable[[Path, int], logging.Handler]
 
 
 def ours(path: Path, max_bytes: int) -> logging.Handler:
+    """RotatingFileHandler of ours."""
     return RotatingFileHandler(filename=path, max_bytes=max_bytes, backup_count=BACKUPS)
 
 
 def plain(path: Path, _max_bytes: int) -> logging.Handler:
+    """The standard library's, without rollover."""
     return logging.FileHandler(path)
 
 
 def watched(path: Path, _max_bytes: int) -> logging.Handler:
+    """The standard library's, which notices external rotation."""
     return logging.handlers.WatchedFileHandler(path)
 
 
 def standard(path: Path, max_bytes: int) -> logging.Handler:
+    """The standard library's, for one process."""
     return logging.handlers.RotatingFileHandler(path, maxBytes=max_bytes, backupCount=BACKUPS)
 
 
 def concurrent(path: Path, max_bytes: int) -> logging.Handler:
+    """concurrent-log-handler's."""
     from concurrent_log_handler import ConcurrentRotatingFileHandler
 
     return ConcurrentRotatingFileHandler(str(path), maxBytes=max_bytes, backupCount=BACKUPS)
@@ -77,6 +82,7 @@ def time_records(handler: logging.Handler, records: int) -> float:
 
 
 def compare_cost(handlers: dict[str, Factory], rounds: int, records: int, directory: Path) -> None:
+    """Print what a record costs with each of *handlers*."""
     opened = {
         name: make(directory / f"{number}.log", COST_BYTES)
         for number, (name, make) in enumerate(handlers.items())
@@ -102,10 +108,12 @@ def compare_cost(handlers: dict[str, Factory], rounds: int, records: int, direct
 
 
 def line_of(worker: int, number: int) -> str:
+    """Return the line *number* of one worker."""
     return f"<{worker} {number} {'x' * 80}>"
 
 
 def write_lines(make: Factory, path: Path, worker: int, lines: int, start: "multiprocessing.Barrier") -> None:
+    """Write the lines of one worker when all are ready."""
     logging.raiseExceptions = False  # a peer that fails to rename says so for every line
     handler = make(path, SHARED_BYTES)
     start.wait()
@@ -115,6 +123,7 @@ def write_lines(make: Factory, path: Path, worker: int, lines: int, start: "mult
 
 
 def compare_loss(handlers: dict[str, Factory], processes: int, lines: int, directory: Path) -> None:
+    """Print how many lines are missing, double or torn after *processes* wrote to one file."""
     total = processes * lines
     print(f"\nFiles of {SHARED_BYTES} bytes are full.")
     print(f"{f'{processes} processes x {lines} lines':38}{'lost':>8}{'doubled':>9}{'torn':>6}{'seconds':>9}")
@@ -145,6 +154,7 @@ def compare_loss(handlers: dict[str, Factory], processes: int, lines: int, direc
 
 
 def main() -> None:
+    """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--records", type=int, default=4000)

@@ -9,7 +9,6 @@ our peers' lines, benchmarks/file_handlers.py the file.
 
 import argparse
 import logging
-import os
 import random
 import resource
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pipe
+from consoles import console, rich_console, structlog_console
 from interleaved import Call, measure, ratios, spread, versions
 
 BACKGROUND: list[ContextVar[int]] = []
@@ -46,6 +46,7 @@ def line(log_file: Path) -> Call:
 
 
 def disabled(log_file: Path) -> Call:
+    """A call of ours below the level."""
     from ginkgo_logging import GLOG
 
     pipe.configure(log_file)
@@ -55,12 +56,14 @@ def disabled(log_file: Path) -> Call:
 
 
 def stdlib_disabled(_log_file: Path) -> Call:
+    """A call of the standard library's below the level."""
     logger = logging.getLogger("plain")
     logger.setLevel(logging.INFO)
     return lambda: logger.debug(pipe.TEMPLATE, pipe.ARGUMENT)
 
 
 def two_handlers(log_file: Path) -> Call:
+    """A line to two files with the same filters."""
     from ginkgo_logging.handlers import RotatingFileHandler
 
     call = line(log_file)
@@ -88,6 +91,7 @@ def format_and_write(log_file: Path) -> Call:
 
 
 def loggers(number: int, log_file: Path) -> Call:
+    """A line of ours by one of *number* loggers in turn."""
     pipe.configure(log_file)
     every = [logging.getLogger(f"ginkgo.part{n % 30}.module{n}") for n in range(number)]
     chosen = [random.choice(every) for _ in range(4096)]
@@ -105,6 +109,7 @@ def loggers(number: int, log_file: Path) -> Call:
 
 
 def mask_fields(number: int, log_file: Path) -> Call:
+    """A line of ours with *number* names of secrets to look for."""
     from ginkgo_logging.filters import ContextFilter, MaskingFilter
 
     call = line(log_file)
@@ -114,6 +119,7 @@ def mask_fields(number: int, log_file: Path) -> Call:
 
 
 def context_variables(number: int, log_file: Path) -> Call:
+    """A line of ours where others have *number* context variables."""
     for n in range(number):
         BACKGROUND.append(ContextVar(f"foreign_{n}"))
         BACKGROUND[-1].set(n)
@@ -121,6 +127,7 @@ def context_variables(number: int, log_file: Path) -> Call:
 
 
 def bound(number: int, log_file: Path) -> Call:
+    """A line of ours with *number* fields bound."""
     from ginkgo_logging import context
 
     call = line(log_file)
@@ -130,79 +137,11 @@ def bound(number: int, log_file: Path) -> Call:
 
 
 def extra(number: int, log_file: Path) -> Call:
+    """A line of ours with *number* fields in `extra`."""
     line(log_file)
     logger = logging.getLogger("ginkgo.strategy")
     fields = {f"field_{n}": f"value-{n}" for n in range(number)}
     return lambda: logger.info(pipe.TEMPLATE, pipe.ARGUMENT, extra=fields)
-
-
-class Terminal:
-    """A text stream that says it is a terminal, and leads nowhere."""
-
-    encoding = "utf-8"
-
-    def __init__(self) -> None:
-        self.descriptor = os.open(os.devnull, os.O_WRONLY)
-
-    def isatty(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self.descriptor
-
-    def write(self, text: str) -> int:
-        return os.write(self.descriptor, text.encode())
-
-    def flush(self) -> None:
-        pass
-
-
-def console(_log_file: Path) -> Call:
-    from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
-    from ginkgo_logging.handlers import ConsoleHandler
-
-    stream: Any = Terminal()
-    handler = ConsoleHandler(stream=stream)
-    handler.filters = [ContextFilter(), ThrottleFilter(), MaskingFilter()]
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logger = logging.getLogger("ginkgo.strategy")
-    return lambda: logger.info(pipe.TEMPLATE, pipe.ARGUMENT)
-
-
-def rich_console(_log_file: Path) -> Call:
-    from rich.console import Console
-    from rich.logging import RichHandler
-
-    stream: Any = Terminal()
-    handler = RichHandler(console=Console(file=stream, force_terminal=True))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(message)s")
-    logger = logging.getLogger("ginkgo.strategy")
-    return lambda: logger.info(pipe.TEMPLATE, pipe.ARGUMENT)
-
-
-def structlog_console(_log_file: Path) -> Call:
-    """ConsoleRenderer in a ProcessorFormatter, as structlog's documentation wires it for standard loggers."""
-    import structlog
-
-    shared: list[Any] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-    ]
-    stream: Any = Terminal()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logger = logging.getLogger("ginkgo.strategy")
-    return lambda: logger.info(pipe.TEMPLATE, pipe.ARGUMENT)
 
 
 def queued(log_file: Path) -> Call:

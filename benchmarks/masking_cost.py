@@ -73,6 +73,7 @@ def seconds(masker: Masker, text: str) -> float:
 
 
 def by_length(repeat: int) -> None:
+    """Print what a clean text costs, by its length."""
     print(f"\nA clean text, by length ({len(DEFAULT_FIELDS)} default fields)\n")
     masker = Masker()
     for length in LENGTHS:
@@ -82,6 +83,7 @@ def by_length(repeat: int) -> None:
 
 
 def by_fields(repeat: int) -> None:
+    """Print what a text and a mapping cost, by the number of mask fields."""
     print(f"\n{MESSAGE!r}, and four context fields, by number of mask fields\n")
     for number in NUMBERS:
         masker = Masker(words(number))
@@ -91,6 +93,7 @@ def by_fields(repeat: int) -> None:
 
 
 def by_kind(repeat: int) -> None:
+    """Print what each kind of text and of value costs."""
     print("\nBy kind of text and of value\n")
     masker = Masker()
     for name, text in TEXTS.items():
@@ -111,6 +114,7 @@ def by_kind(repeat: int) -> None:
 
 
 def hostile() -> None:
+    """Print how the time for the worst texts grows from 100 KB to 1 MB."""
     print("\nHostile input after a masked pair\n")
     masker = Masker()
     for repeated in HOSTILE:

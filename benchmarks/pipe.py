@@ -128,6 +128,7 @@ def loguru_json(log_file: Path) -> Call:
 
 
 def configure(log_file: Path) -> None:
+    """Set up the shipped local file with its JSON file alone, and bind the fields of a real task."""
     import yaml
 
     from ginkgo_logging import context, setup

@@ -7,7 +7,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,13 @@ from cli_store import TRACE, Command, command, row, write
 from ginkgo_logging import GLOG, settings, setup, shutdown
 from ginkgo_logging.cli import filters
 
+pytestmark = pytest.mark.usefixtures("shanghai")
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command in this process."""
     return command(capsys)
-
-
-@pytest.fixture(autouse=True)
-def local_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock on the wall is that of Shanghai, eight hours east of UTC."""
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pty
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,22 +23,14 @@ from ginkgo_logging.filters import ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.query.model import NANOSECONDS
 
+pytestmark = pytest.mark.usefixtures("shanghai")
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command in this process, as on a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     return command(capsys)
-
-
-@pytest.fixture(autouse=True)
-def local_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock on the wall is that of Shanghai, eight hours east of UTC."""
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture

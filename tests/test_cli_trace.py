@@ -1,8 +1,6 @@
 """`ginkgo-logging trace`: the chain as a tree."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +10,13 @@ from cli_store import TRACE, Command, command, row, write
 from ginkgo_logging.cli.chains import Entry, Node, chain_of
 from ginkgo_logging.cli.trace import duration
 
+pytestmark = pytest.mark.usefixtures("shanghai")
+
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run a command in this process."""
     return command(capsys)
-
-
-@pytest.fixture(autouse=True)
-def local_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock on the wall is that of Shanghai, eight hours east of UTC."""
-    monkeypatch.setenv("TZ", "Asia/Shanghai")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def of(
