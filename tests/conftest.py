@@ -17,9 +17,10 @@ import structlog
 from ginkgo_logging import context, settings, uncaught
 from ginkgo_logging.config import shutdown
 
-# Started in the background, the suite ignores Ctrl-C, and so would every program that a test starts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Started in the background or by nohup, the suite ignores these, and so would every program that a test starts.
+for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
 
 # Coverage makes a program several times slower; only the programs of these modules show what no other test does.
 MEASURED = {"test_cli_demo", "test_cli_run", "test_uncaught", "test_queue_handler", "test_stream_handler"}
