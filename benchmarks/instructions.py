@@ -25,7 +25,7 @@ call = pipe.ours(log_file)
 call()
 handler = logging.getLogger().handlers[0]
 from ginkgo_logging import context
-from ginkgo_logging.record_factory import Record
+from ginkgo_logging.record_factory import make_record
 made_of = ("ginkgo.strategy", 20, __file__, 1, pipe.TEMPLATE, (pipe.ARGUMENT,), None, "f", None)
 """
 TO_HANDLER = """
@@ -41,9 +41,9 @@ STAGES = {
     "ours, the whole call": OURS,
     "  logging's way to the handler": OURS + TO_HANDLER,
     "    of it logging.LogRecord, without ours": OURS + "call = lambda: logging.LogRecord(*made_of)",
-    "    of it our Record": OURS + "call = lambda: Record(*made_of)",
-    "  our Record, filters, formatter, file": OURS + "call = lambda: handler.handle(Record(*made_of))",
-    "  our Record, filters, formatter": OURS + "call = lambda: handler._ordinary[-1](Record(*made_of))",
+    "    of it our Record": OURS + "call = lambda: make_record(*made_of)",
+    "  our Record, filters, formatter, file": OURS + "call = lambda: handler.handle(make_record(*made_of))",
+    "  our Record, filters, formatter": OURS + "call = lambda: handler._ordinary[-1](make_record(*made_of))",
     "    of it what is bound": OURS + "call = context.current",
     "    of it the search for secrets": OURS
     + "call = lambda: handler.filters[-1].masker.may_change('Signal generated: BUY 600519.SH')",

@@ -36,9 +36,9 @@ class Context(_Bound):
     # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
     json_part: bytes | Literal[False] | None = None
     """The part of a JSON line; False if it has to be made anew for every line."""
-    found: tuple[object, bytes | Literal[False], str, str, str, Mapping[str, Any]] | None = None
-    """The masker that looked at it, its part of a JSON line (False if it holds a secret, too), ids and category
-    as a record has them, and its fields."""
+    found: tuple[object, bytes | Literal[False], str, str, str] | None = None
+    """The masker that looked at it, its part of a JSON line (False if it holds a secret, too), and ids and
+    category as a record has them."""
     in_span: "tuple[tuple[str, str, int], Context] | None" = None
     """What it is within a tracing library's span, so that the lines of a span share what is kept here."""
 

@@ -782,7 +782,7 @@ def test_shutdown_twice_and_without_setup() -> None:
     shutdown()
 
     assert logging.LogRecord is logging.getLogRecordFactory()
-    assert record_factory.Record is not logging.getLogRecordFactory()
+    assert record_factory.make_record is not logging.getLogRecordFactory()
 
 
 def test_shutdown_closes_what_the_users_file_made(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lines import make_record, strict
 
@@ -26,11 +26,13 @@ _values = (
     ids=st.tuples(*[st.none() | st.text(max_size=12)] * 3),
     created=st.floats(min_value=0, max_value=4e9),
 )
+@example("x", "x", {}, (None, None, None), 1_700_000_000.123456)
+@example("x", "x", {}, (None, None, None), 1.9999999)
 def test_both_ways_give_one_line(
     message: object, name: str, bound: dict[str, Any], ids: tuple[str | None, ...], created: float
 ) -> None:
     """
-    A record formatted again, now from remembered parts, gives the bytes of the first time.
+    A record formatted again, now from remembered parts, gives the bytes of the first time and of the general way.
     """
     formatter = JsonFormatter()
     record = make_record(message, name=name)
@@ -41,7 +43,7 @@ def test_both_ways_give_one_line(
 
     first = formatter.format_bytes(record)
 
-    assert first == formatter.format_bytes(record) == formatter.format_bytes(record)
+    assert first == formatter.format_bytes(record) == formatter.format_bytes(record) == _of_dict(record)
 
 
 def _bound_record(**options: Any) -> logging.LogRecord:

@@ -250,6 +250,8 @@ MASKED = [
     ('{"msg": "Cookie: a=b", "level": "info"}', '{"msg": "Cookie: ***", "level": "info"}'),
     ("sent Bearer eyJhbGciOi.e30.abc ok", "sent Bearer *** ok"),
     ("sent bearer ABCDEFGHIJabcdefghij ok", "sent bearer *** ok"),
+    ("sent BEARER ABCDEFGHIJabcdefghij ok", "sent BEARER *** ok"),
+    ("sent BASIC dXNlcjpwYXNzd29yZA== ok", "sent BASIC *** ok"),
     ("sent Basic dXNlcjpwYXNz ok", "sent Basic *** ok"),
     # URLs
     ("postgres://user:pa%40ss@host/db", "postgres://user:***@host/db"),

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers.ordinary import OrdinaryWay
 from ginkgo_logging.masking import Masker
-from ginkgo_logging.record_factory import Record
+from ginkgo_logging.record_factory import Record, make_record
+from ginkgo_logging.records import known_state, state_of
 
 
 class SteppedMasking(MaskingFilter):
@@ -39,7 +41,9 @@ def at_once() -> Collector:
 
 
 def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options: Any) -> Record:
-    return Record("app.orders", level, "/srv/app/orders.py", 7, msg, args, options.get("exc_info"), "f", None)
+    return make_record(
+        "app.orders", level, "/srv/app/orders.py", 7, msg, args, options.get("exc_info"), "f", None
+    )
 
 
 def took_the_ordinary_way(collector: Collector, record: logging.LogRecord) -> bool:
@@ -52,7 +56,7 @@ def took_the_ordinary_way(collector: Collector, record: logging.LogRecord) -> bo
 
 def what_is_left(record: logging.LogRecord) -> dict[str, Any]:
     """Return what a later handler finds on *record*."""
-    state = record._ginkgo  # type: ignore[attr-defined]
+    state = known_state(record)
     kept = {name: getattr(state, name) for name in ("fields", "message", "error", "verdict", "masked")}
     return {**{name: value for name, value in record.__dict__.items() if name != "_ginkgo"}, **kept}
 
@@ -148,6 +152,87 @@ def test_what_is_not_ordinary(record: logging.LogRecord) -> None:
     What may hold a secret, runs code of the caller's, is counted by the throttle or has more to say is not.
     """
     assert not took_the_ordinary_way(at_once(), record)
+
+
+def two_that_share_filters() -> tuple[Collector, Collector]:
+    """Return two handlers that have met a record, as a dictConfig file makes them."""
+    first = at_once()
+    second = Collector(*first.filters, formatter=JsonFormatter())  # type: ignore[arg-type]
+    for collector in (first, second):
+        collector.handle(record_of("the handler looks at its filters when a record comes"))
+    return first, second
+
+
+def test_the_second_handler_writes_at_once_too() -> None:
+    """
+    What the first handler found out is enough for the second one, which writes the same line.
+    """
+    first, second = two_that_share_filters()
+    record = record_of("an ordinary line with %s", ("text",))
+    first.handle(record)
+
+    line = second._ordinary[-1](record)  # type: ignore[misc]
+
+    assert first.lines[-1] == line
+
+
+def _named(record: logging.LogRecord) -> None:
+    record.trace_id = "of the program"
+
+
+def _failed(record: logging.LogRecord) -> None:
+    record.exc_info = (ValueError, ValueError("x"), None)
+
+
+def _asked(record: logging.LogRecord) -> None:
+    state_of(record).truncated = True
+
+
+@pytest.mark.parametrize("change", [_named, _failed, _asked], ids=["id", "exception", "whole state"])
+def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
+    """
+    A record that a filter of another package has changed, or asked for its state, is looked at anew.
+    """
+    first, second = two_that_share_filters()
+    record = record_of("an ordinary line")
+    first.handle(record)
+    change(record)
+
+    assert second._ordinary[-1](record) is None  # type: ignore[misc]
+
+
+def test_the_second_handler_masks_by_its_own_rules() -> None:
+    """
+    What one masking filter lets pass is no pass for the next handler's.
+    """
+    lax = at_once()
+    careful = Collector(ContextFilter(), MaskingFilter(fields=["order"]), formatter=JsonFormatter())
+    for _ in range(2):
+        record = record_of("order=%d", (5,))
+        lax.handle(record)
+        careful.handle(record)
+
+    assert ["order=5", "order=***"] == [lax.rows[1]["message"], careful.rows[1]["message"]]
+    assert lax.rows[1]["seq"] == careful.rows[1]["seq"]
+
+
+def test_a_record_can_be_sent_to_another_process() -> None:
+    """
+    A socket handler behind ours pickles the record's attributes; the other side masks by its own rules.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    token = context._current.set(context.Context("trace-1", fields={"order": "o-1"}))
+    record = record_of("order=%d", (5,))
+    collector.handle(record)
+    context._current.reset(token)
+    other_side = Collector(ContextFilter(), MaskingFilter(fields=["order"]), formatter=JsonFormatter())
+
+    other_side.handle(logging.makeLogRecord(pickle.loads(pickle.dumps(record.__dict__))))
+
+    row, sent = collector.rows[1], other_side.rows[0]
+    assert ("order=5", "order=***", "***") == (row["message"], sent["message"], sent["order"])
+    assert ("trace-1", row["seq"]) == (sent["trace_id"], sent["seq"])
 
 
 class Named(logging.Filter):

@@ -1,4 +1,4 @@
-"""Record: a standard record, made faster; every attribute has the value that logging.LogRecord gives it."""
+"""make_record: a standard record, made faster; every attribute has the value that logging.LogRecord gives it."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ginkgo_logging import record_factory, setup, shutdown
-from ginkgo_logging.record_factory import Record
+from ginkgo_logging.record_factory import make_record
 
 CALLS: dict[str, tuple[Any, ...]] = {
     "plain": ("app", logging.INFO, "/srv/app/orders.py", 7, "text", (), None, "place", None),
@@ -34,7 +34,7 @@ def test_same_attributes_as_the_standard_record(call: str) -> None:
     """
     Names, order and values of all attributes are those of logging.LogRecord, the clock's aside.
     """
-    theirs, ours = logging.LogRecord(*CALLS[call]).__dict__, Record(*CALLS[call]).__dict__
+    theirs, ours = logging.LogRecord(*CALLS[call]).__dict__, make_record(*CALLS[call]).__dict__
 
     assert list(theirs) == list(ours)
     assert {name: theirs[name] for name in theirs.keys() - CLOCKED} == {
@@ -47,7 +47,7 @@ def test_clock() -> None:
     The times agree with each other and with those of a standard record made in the same moment.
     """
     before = logging.LogRecord(*CALLS["plain"])
-    record = Record(*CALLS["plain"])
+    record = make_record(*CALLS["plain"])
     after = logging.LogRecord(*CALLS["plain"])
 
     assert before.created <= record.created <= after.created
@@ -64,7 +64,7 @@ def test_switches_of_the_standard_library(switch: str, monkeypatch: pytest.Monke
         pytest.skip(f"logging.{switch} came with CPython 3.12")
     monkeypatch.setattr(logging, switch, False)
 
-    theirs, ours = logging.LogRecord(*CALLS["plain"]).__dict__, Record(*CALLS["plain"]).__dict__
+    theirs, ours = logging.LogRecord(*CALLS["plain"]).__dict__, make_record(*CALLS["plain"]).__dict__
 
     names = ("thread", "threadName", "process", "processName", "taskName")
     assert {name: theirs.get(name) for name in names} == {name: ours.get(name) for name in names}
@@ -76,7 +76,7 @@ def test_thread_name() -> None:
     """
     names: list[str | None] = []
     thread = threading.Thread(
-        target=lambda: names.append(Record(*CALLS["plain"]).threadName), name="worker-7"
+        target=lambda: names.append(make_record(*CALLS["plain"]).threadName), name="worker-7"
     )
 
     thread.start()
@@ -89,11 +89,11 @@ def test_process_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The name is multiprocessing's, once that is imported; one that is half imported does no harm.
     """
-    assert multiprocessing.current_process().name == Record(*CALLS["plain"]).processName
+    assert multiprocessing.current_process().name == make_record(*CALLS["plain"]).processName
     monkeypatch.setitem(sys.modules, "multiprocessing", object())
-    assert Record(*CALLS["plain"]).processName == "MainProcess"
+    assert make_record(*CALLS["plain"]).processName == "MainProcess"
     monkeypatch.delitem(sys.modules, "multiprocessing")
-    assert Record(*CALLS["plain"]).processName == "MainProcess"
+    assert make_record(*CALLS["plain"]).processName == "MainProcess"
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="taskName came with CPython 3.12")
@@ -103,15 +103,15 @@ def test_task_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """
 
     async def log() -> object:
-        return Record(*CALLS["plain"]).__dict__["taskName"]
+        return make_record(*CALLS["plain"]).__dict__["taskName"]
 
     async def named() -> object:
         return await asyncio.create_task(log(), name="task-7")
 
     assert asyncio.run(named()) == "task-7"
-    assert Record(*CALLS["plain"]).__dict__["taskName"] is None
+    assert make_record(*CALLS["plain"]).__dict__["taskName"] is None
     monkeypatch.delitem(sys.modules, "asyncio")
-    assert Record(*CALLS["plain"]).__dict__["taskName"] is None
+    assert make_record(*CALLS["plain"]).__dict__["taskName"] is None
 
 
 def test_a_forked_child_has_its_own_pid() -> None:
@@ -121,7 +121,7 @@ def test_a_forked_child_has_its_own_pid() -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writer, str(Record(*CALLS["plain"]).process).encode())
+        os.write(writer, str(make_record(*CALLS["plain"]).process).encode())
         os._exit(0)
     os.waitpid(child, 0)
 
@@ -147,7 +147,7 @@ def test_a_mapping_without_truth_does_not_raise_into_the_caller() -> None:
     """
     mapping = _Undecided()
 
-    record = Record("app", logging.INFO, "c.py", 7, "%s", (mapping,), None)
+    record = make_record("app", logging.INFO, "c.py", 7, "%s", (mapping,), None)
 
     assert (mapping,) == record.args
 
@@ -160,7 +160,7 @@ def test_setup_installs_and_shutdown_takes_back() -> None:
     during = logging.getLogRecordFactory()
     shutdown()
 
-    assert (Record, logging.LogRecord) == (during, logging.getLogRecordFactory())
+    assert (make_record, logging.LogRecord) == (during, logging.getLogRecordFactory())
 
 
 def test_a_factory_of_the_program_stays() -> None:
@@ -187,7 +187,8 @@ def test_the_table_of_paths_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_factory, "_MAX_PATHS", len(record_factory._files) + 1)
 
     names = [
-        Record("app", logging.INFO, f"/new/{number}.py", 7, "text", (), None).filename for number in range(3)
+        make_record("app", logging.INFO, f"/new/{number}.py", 7, "text", (), None).filename
+        for number in range(3)
     ]
 
     assert ["0.py", "1.py", "2.py"] == names
@@ -204,6 +205,6 @@ def test_a_dead_weak_proxy_does_not_raise_into_the_caller() -> None:
 
     proxy = weakref.proxy(Order())
 
-    record = Record("app", logging.INFO, "c.py", 7, "%s", (proxy,), None)
+    record = make_record("app", logging.INFO, "c.py", 7, "%s", (proxy,), None)
 
     assert 1 == len(record.args or ())

@@ -42,20 +42,18 @@ class MaskingFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.masker = Masker(fields, allow=allow, patterns=patterns, replacement=replacement)
+        self.mark = _Mark()
         self._clean_ids = ("", "", "")
         self._clean: Mapping[str, object] | None = None
         _instances.add(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask *record*, unless another handler's turn did so before; it always passes."""
-        state = record.__dict__.get("_ginkgo")
         try:
-            if state is None:
-                state = state_of(record)
-            elif state.masked_by is self:
-                return True
-            self._mask(record, state)
-            state.masked_by = self
+            state = state_of(record)
+            if state.masked_by is not self.mark:
+                self._mask(record, state)
+                state.masked_by = self.mark
         except Exception as exc:  # noqa: BLE001 - fails closed: nothing unmasked is left to print
             return self._withhold(record, exc)
         return True
@@ -152,7 +150,7 @@ class MaskingFilter(logging.Filter):
                 bare["exc_text"] = WITHHELD
             for name, default in _IDS.items():
                 bare.setdefault(name, default)
-            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self
+            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self.mark
             state.error = ErrorText("", "", WITHHELD) if bare["exc_text"] or state.error else None
             record.__dict__ = bare
             reporter.report("masking", RuntimeError(f"{type(error).__name__} (details withheld)"))
@@ -161,6 +159,13 @@ class MaskingFilter(logging.Filter):
                 state.verdict = "failed"
             return False
         return True
+
+
+class _Mark:
+    """Stands on a record for the filter that masked it; a record that comes from another process bears none."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Mark, ()
 
 
 _IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}

@@ -24,7 +24,7 @@ from ginkgo_logging.fields import (
     TIMESTAMP,
     TRACE_ID,
 )
-from ginkgo_logging.formatters.line_parts import LineParts
+from ginkgo_logging.formatters.line_parts import CLOCK_ERROR, LineParts
 from ginkgo_logging.json_line import encode_capped
 from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, rename_taken, state_of
 
@@ -89,7 +89,7 @@ class JsonFormatter(OrjsonFormatter):
         self._container = {
             name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
         }
-        self._second = (-1, "")
+        self._second = (-1.0, "")
         self.parts = None if self._has_options or prefix or json_default else LineParts(metadata, self._room)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -112,7 +112,8 @@ class JsonFormatter(OrjsonFormatter):
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
         attributes = record.__dict__
         message = state.message
-        seconds, micros = divmod(int(record.created * 1_000_000), 1_000_000)
+        seconds = record.created // 1
+        micros = min(int((record.created - seconds) * 1e6 + CLOCK_ERROR), 999_999)
         second, text = self._second
         if seconds != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -8,7 +8,7 @@ import os
 import time
 from typing import Literal
 
-import orjson
+from orjson import dumps
 
 from ginkgo_logging import fields
 from ginkgo_logging.context import Context
@@ -16,7 +16,14 @@ from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
 from ginkgo_logging.records import RecordState, is_unchangeable, message_of
 
+Call = tuple[str, str, str, int]
+"""Level, logger, file and line of a call."""
+
+CLOCK_ERROR = 0.125
+"""Microseconds by which a time of our days may be off as a float: .123456 is not to print as .123455."""
+
 _MAX_REMEMBERED = 10_000
+_THREE_DIGITS = [b"%03d" % number for number in range(1000)]
 
 
 class LineParts:
@@ -30,8 +37,8 @@ class LineParts:
         self._max_bytes = max_bytes
         named = {name: getattr(metadata, name) for name in _HOST}
         self._host = {name: value for name, value in named.items() if value is not None}
-        self._second = (-1, b"")
-        self._calls: dict[tuple[str, str, str, int], tuple[bytes, bytes]] = {}
+        self._second = (-1.0, b"")
+        self._calls: dict[Call, tuple[bytes, bytes]] = {}
         self._tail = (-1, b"")
 
     def of_record(self, record: logging.LogRecord, state: RecordState) -> bytes | None:
@@ -58,43 +65,55 @@ class LineParts:
         if not part:
             return None
         message = state.message
-        return self.assemble(record, message_of(record) if message is None else message, state.seq, part)
+        if message is None:
+            message = message_of(record)
+        call = record.levelname, record.name, record.filename, record.lineno
+        return self.assemble(call, record.created, record.process, message, state.seq, part)
 
-    def assemble(self, record: logging.LogRecord, message: str, seq: int, part: bytes) -> bytes | None:
+    def assemble(
+        self, call: Call, created: float, process: int | None, message: str, seq: int, part: bytes
+    ) -> bytes | None:
         """Return the line with its newline, the same that the general way gives; None if that has to do it.
 
         *part* is the `json_part` of what is bound.
         """
         try:
-            micros = int(record.created * 1_000_000)
-            seconds = micros // 1_000_000
             second, text = self._second
-            if seconds != second:
-                text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(seconds)).encode()
-                self._second = seconds, text
+            micros = int((created - second) * 1e6 + CLOCK_ERROR)
+            if not 0 <= micros < 1_000_000:
+                second, text = self._begin_second(created)
+                micros = int((created - second) * 1e6 + CLOCK_ERROR)
             pid, tail = self._tail
-            if pid != record.process:
-                tail = self._begin_process(record.process or os.getpid())
-            call = record.levelname, record.name, record.filename, record.lineno
+            if pid != process:
+                tail = self._begin_process(process or os.getpid())
             head, source = self._calls.get(call) or self._call(*call)
-            line = b"%b%06d%b%b%b%b%d%b" % (
-                text,
-                micros - seconds * 1_000_000,
-                head,
-                orjson.dumps(message),
-                part,
-                source,
-                seq,
-                tail,
+            line = b"".join(
+                (
+                    text,
+                    _THREE_DIGITS[micros // 1000],
+                    _THREE_DIGITS[micros % 1000],
+                    head,
+                    dumps(message),
+                    part,
+                    source,
+                    dumps(seq),
+                    tail,
+                )
             )
         except Exception:  # noqa: BLE001 - anything unusual takes the way that serves all records
             return None
         return line if len(line) <= self._max_bytes else None
 
+    def _begin_second(self, created: float) -> tuple[float, bytes]:
+        second = created // 1
+        text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode()
+        self._second = second, text
+        return self._second
+
     def _call(self, level: str, name: str, filename: str, lineno: int) -> tuple[bytes, bytes]:
         parts = (
-            b'Z","level":%b,"logger_name":%b,"message":' % (orjson.dumps(level.lower()), orjson.dumps(name)),
-            b',"source":%b,"seq":' % orjson.dumps(f"{filename}:{lineno}"),
+            b'Z","level":%b,"logger_name":%b,"message":' % (dumps(level.lower()), dumps(name)),
+            b',"source":%b,"seq":' % dumps(f"{filename}:{lineno}"),
         )
         if len(self._calls) < _MAX_REMEMBERED:
             self._calls[level, name, filename, lineno] = parts
@@ -103,7 +122,7 @@ class LineParts:
     def _begin_process(self, pid: int) -> bytes:
         host = dict(self._host)
         line = {fields.HOSTNAME: host.pop(fields.HOSTNAME), fields.PID: pid, **host}
-        tail = b",%b}\n" % orjson.dumps(line)[1:-1]
+        tail = b",%b}\n" % dumps(line)[1:-1]
         self._tail = pid, tail
         return tail
 

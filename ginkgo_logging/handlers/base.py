@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ginkgo_logging import accounting
 from ginkgo_logging.handlers.ordinary import OrdinaryWay
-from ginkgo_logging.records import RecordState
+from ginkgo_logging.records import known_state
 
 _MOST_NESTED = 5
 
@@ -51,7 +51,7 @@ class CountingHandler(logging.Handler):
                 # CPython 3.12 and later: a filter may replace the record.
                 self.emit(verdict if isinstance(verdict, logging.LogRecord) else record)
                 return True
-            state: RecordState | None = record.__dict__.get("_ginkgo")
+            state = known_state(record)
             if state is not None and state.verdict is not None:
                 self.count(state.verdict)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
@@ -88,7 +88,7 @@ class CountingHandler(logging.Handler):
         """Count *record* as lost to *error*, and report it at most once a minute."""
         try:
             self.count("failed")
-            state = record.__dict__.get("_ginkgo") if record is not None else None
+            state = known_state(record) if record is not None else None
             if state is not None:
                 state.truncated = False  # the next handler's formatter decides anew
             self._report(error)
@@ -166,7 +166,7 @@ class LineHandler(CountingHandler, ABC):
         counts = self.counts
         try:
             line = self._format_line(record)
-            state: RecordState | None = record.__dict__.get("_ginkgo")
+            state = known_state(record)
             with self.lock:  # type: ignore[union-attr]
                 self.write_line(line)
                 counts.seen += 1

@@ -6,7 +6,6 @@ function. It keeps on the record what the filters would keep there, so that othe
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from ginkgo_logging.context import Context, current
@@ -15,11 +14,9 @@ from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, RecordState, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, sequence
 
-_Found = tuple[object, bytes | Literal[False], str, str, str, Mapping[str, Any]]
-
-_new = object.__new__
+_Found = tuple[object, bytes | Literal[False], str, str, str]
 
 
 class OrdinaryWay:
@@ -29,6 +26,7 @@ class OrdinaryWay:
         self._masking = masking
         self._masker = masking.masker
         self._may_change = masking.masker.may_change
+        self._mark = masking.mark
         self._parts = parts
 
     @classmethod
@@ -50,12 +48,9 @@ class OrdinaryWay:
         if self._masking.masker is not self._masker:  # a program has put another in its place
             return None
         message = record.msg
-        attributes = record.__dict__
         args = record.args
         if (
             type(message) is not str
-            or len(attributes) != BARE_LENGTH  # `extra`, or another handler's filters were here
-            or next(reversed(attributes)) != LAST_ATTRIBUTE  # one was deleted, another one added
             or type(record) is not Record
             or record.levelno >= logging.ERROR  # the throttle's business
             or record.exc_info
@@ -63,6 +58,14 @@ class OrdinaryWay:
             or record.stack_info
         ):
             return None
+        # Read before the dict is asked for, which makes a record's attributes ten times as slow.
+        call = record.levelname, record.name, record.filename, record.lineno
+        created, process = record.created, record.process
+        attributes = record.__dict__
+        if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
+            # There is `extra`, or another handler's filters were here.
+            seen = self._seen(attributes)
+            return None if seen is None else self._parts.assemble(call, created, process, *seen)
         if args:
             if type(args) is not tuple:
                 return None
@@ -77,22 +80,30 @@ class OrdinaryWay:
         found = context.found
         if found is None or found[0] is not self._masker:
             found = self._look_at(context)
-        _, part, trace_id, span_id, log_category, fields = found
-        if not part:
+        _, part, trace_id, span_id, log_category = found
+        may_change = self._may_change  # a name of its own: calling it as a method takes longer
+        if not part or may_change(message):
             return None
-        # Without a call of __init__, which takes longer than what it does.
-        attributes["_ginkgo"] = state = _new(RecordState)
-        state.fields = fields
-        state.seq = next(sequence)
-        state.context = context
-        state.message = message
+        seq = next(sequence)
+        attributes["_ginkgo"] = context, seq, message, self._mark
         attributes["trace_id"] = trace_id
         attributes["span_id"] = span_id
         attributes["log_category"] = log_category
-        if self._may_change(message):
+        return self._parts.assemble(call, created, process, message, seq, part)
+
+    def _seen(self, attributes: dict[str, Any]) -> tuple[str, int, bytes] | None:
+        """Return what `LineParts.assemble` needs of a record that another handler wrote in the ordinary way."""
+        seen = attributes.get("_ginkgo")
+        if type(seen) is not tuple:
             return None
-        state.masked_by = self._masking
-        return self._parts.assemble(record, message, state.seq, part)
+        context, seq, message, mark = seen
+        found = context.found
+        if mark is not self._mark or found is None or found[0] is not self._masker:
+            return None
+        ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
+        if ids != found[2:]:  # a filter of another package has changed one
+            return None
+        return message, seq, found[1]
 
     def _look_at(self, context: Context) -> _Found:
         """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""
@@ -103,7 +114,7 @@ class OrdinaryWay:
             or masker.mapping(context.fields) is not context.fields
         ):
             part = False
-        trace_id, span_id, log_category, fields = context
+        trace_id, span_id, log_category, _ = context
         ids = trace_id or "", span_id or "", log_category or DEFAULT_CATEGORY
-        context.found = found = (masker, part, *ids, fields)
+        context.found = found = (masker, part, *ids)
         return found

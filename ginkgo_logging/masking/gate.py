@@ -24,6 +24,7 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
     wide = _separator("[=:：＝,]", words)
 
     def may_hold_secret(text: str) -> object:
+        lower = text.lower()
         # Any true value will do; bool() would cost a call.
         return (
             ("=" in text and equals.search(text))
@@ -32,8 +33,8 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
             or ("-" in text and "--" in text)
             # A separator, a bracket or a blank in URL encoding.
             or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
-            or "earer" in text
-            or "asic" in text
+            or "earer" in lower
+            or "asic" in lower
             # A colour between name and separator.
             or "\x1b" in text
             or (not text.isascii() and wide.search(text))
