@@ -168,11 +168,11 @@ def queued(log_file: Path) -> Call:
 
 
 def threads(number: int, log_file: Path) -> Call:
-    """Two hundred lines by *number* threads together, as one call."""
+    """Eight thousand lines by *number* threads together, as one call."""
     call = line(log_file)
 
     def some() -> None:
-        for _ in range(200 // number):
+        for _ in range(8000 // number):
             call()
 
     def together() -> None:
@@ -206,8 +206,8 @@ CONTESTANTS: dict[str, Callable[[Path], Call]] = {
     "a line to a queue, the caller's side": queued,
 }
 THREADED: dict[str, Callable[[Path], Call]] = {
-    "200 lines by 1 thread": partial(threads, 1),
-    "200 lines by 8 threads": partial(threads, 8),
+    "8,000 lines by 1 thread": partial(threads, 1),
+    "8,000 lines by 8 threads": partial(threads, 8),
 }
 
 ROWS = (
@@ -286,8 +286,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         show(measure(CONTESTANTS, Path(directory), options.rounds, options.calls))
-        spent = measure(THREADED, Path(directory), options.rounds, max(1, options.calls // 100))
-        by_one, by_eight = spent["200 lines by 1 thread"], spent["200 lines by 8 threads"]
+        spent = measure(THREADED, Path(directory), options.rounds, max(1, options.calls // 2000))
+        by_one, by_eight = spent["8,000 lines by 1 thread"], spent["8,000 lines by 8 threads"]
         print(
             f"{'threads':34} {spread(ratios(by_one, by_eight))}  {1.0:5}   lines per second, 8 threads / 1 thread"
         )

@@ -7,11 +7,13 @@ four fields bound and write to a file. What each one does and does not do is in 
 """
 
 import argparse
+import inspect
 import logging
 import logging.config
 import tempfile
 from collections.abc import Callable
 from contextvars import ContextVar
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,30 @@ def loguru_json(log_file: Path) -> Call:
     return lambda: bound.info(TEMPLATE % ARGUMENT)
 
 
+class Predecessor:
+    """Does the steps of the logger that GLOG was before."""
+
+    def __init__(self, log_file: Path) -> None:
+        handler = RotatingFileHandler(log_file, maxBytes=2 * 1024**3, backupCount=3, encoding="utf-8")
+        formatter = logging.Formatter("[%(asctime)s][%(levelname)s]:%(message)s", "%Y-%m-%d %H:%M:%S")
+        self._logger = _root(handler, formatter)
+
+    def INFO(self, message: str) -> None:  # noqa: N802
+        if self._logger.isEnabledFor(logging.INFO):
+            self._log("INFO", message)
+
+    def _log(self, level: str, message: str) -> None:
+        caller = inspect.stack()[2]
+        caller.filename.rpartition("/")
+        getattr(self._logger, level.lower())(message, stacklevel=4)
+
+
+def predecessor(log_file: Path) -> Call:
+    """Text with time and level, the whole stack for every call; no context, no masking (a stand-in)."""
+    glog = Predecessor(log_file)
+    return lambda: glog.INFO(TEMPLATE % ARGUMENT)
+
+
 def configure(log_file: Path) -> None:
     """Set up the shipped local file with its JSON file alone, and bind the fields of a real task."""
     import yaml
@@ -173,6 +199,7 @@ CONTESTANTS: dict[str, Callable[[Path], Call]] = {
     "structlog native + orjson": structlog_native,
     STRUCTLOG: structlog_stdlib,
     "loguru serialize=True": loguru_json,
+    "GLOG's predecessor": predecessor,
     OURS: ours,
     "ours, GLOG": ours_glog,
     OURS_STRUCTLOG: ours_structlog,

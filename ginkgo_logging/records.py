@@ -49,6 +49,13 @@ class ErrorText(NamedTuple):
     stack_trace: str
 
 
+class Mark:
+    """Stands on a record for somebody of this process; one that comes from another process bears none of ours."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Mark, ()
+
+
 class RecordState:
     """What our filters found out about one record.
 
@@ -67,7 +74,7 @@ class RecordState:
     message: str | None = None
     error: ErrorText | None = None
     verdict: str | None = None
-    masked_by: object = None
+    masked_by: Mark | None = None
     processed_by: tuple[object, ...] = ()
     refused_by: tuple[object, ...] = ()
     suppressed_count: int | None = None
@@ -117,9 +124,10 @@ def _is_picklable(value: object) -> bool:
     return True
 
 
-Brief = tuple[Any, int, str, object]
+Brief = tuple[Any, int, str, Mark, Mark, bytes | None]
 """In short, the state of a record that says nothing but its message and what is bound: the `Context`, the number,
-the message, and the mark of the masking filter. Costs a quarter of a `RecordState`."""
+the message, the mark of the masking filter, and the line with the mark of what assembled it. Costs a quarter of a
+`RecordState`."""
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
@@ -133,7 +141,7 @@ def known_state(record: logging.LogRecord) -> RecordState | None:
     state: RecordState | Brief | None = record.__dict__.get("_ginkgo")
     if type(state) is not tuple:
         return state  # type: ignore[return-value] # mypy does not narrow by type()
-    context, seq, message, masked_by = state
+    context, seq, message, masked_by, *_ = state
     whole = RecordState(context.fields, seq)
     whole.context, whole.message, whole.masked_by = context, message, masked_by
     record.__dict__["_ginkgo"] = whole

@@ -176,6 +176,21 @@ def test_the_second_handler_writes_at_once_too() -> None:
     assert first.lines[-1] == line
 
 
+def test_the_second_handler_uses_a_line_of_its_own_formatter_again() -> None:
+    """
+    Two handlers with one formatter write one line, which is made once.
+    """
+    formatter = JsonFormatter()
+    first = Collector(ContextFilter(), MaskingFilter(), formatter=formatter)
+    second = Collector(*first.filters, formatter=formatter)  # type: ignore[arg-type]
+    for _ in range(2):
+        record = record_of("an ordinary line")
+        first.handle(record)
+        second.handle(record)
+
+    assert first.lines[1] is second.lines[1]
+
+
 def _named(record: logging.LogRecord) -> None:
     record.trace_id = "of the program"
 

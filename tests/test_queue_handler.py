@@ -85,6 +85,49 @@ def test_arguments_are_fixed_when_logged() -> None:
     assert ["order {'state': 'new'}"] == [row["message"] for row in target.rows]
 
 
+def test_an_ordinary_record_is_only_looked_at_by_its_caller() -> None:
+    """
+    The line of a record whose filters were asked in one step is the one of a record that went through each.
+    """
+    target = Collector(formatter=JsonFormatter())
+    queue = _queue(target)
+    logger = logger_with(queue)
+
+    with context.bound(trace_id="trace-1", portfolio_id="p-1"):
+        logger.info("order %s", 5)
+        logger.info("order %s", Path("5"))
+    queue.close()
+
+    ordinary, other = target.rows
+    assert ("order 5", "trace-1", "p-1") == (
+        ordinary["message"],
+        ordinary["trace_id"],
+        ordinary["portfolio_id"],
+    )
+    assert ordinary.keys() == other.keys()
+    assert {"timestamp", "source", "seq"} >= {name for name in ordinary if ordinary[name] != other[name]}
+    assert 2 == queue.counts.as_dict()["written"] == target.counts.as_dict()["written"]
+
+
+def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
+    """
+    Whoever overrides `emit` decides about ordinary records, too.
+    """
+    seen = []
+
+    class Own(QueueHandler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    queue = Own(target=Collector())
+    queue.addFilter(ContextFilter())
+    queue.addFilter(MaskingFilter())
+
+    logger_with(queue).info("ordinary")
+
+    assert ["ordinary"] == seen
+
+
 def test_order_and_number_under_threads() -> None:
     """
     Sixteen threads' lines all arrive, each thread's in its order.

@@ -11,6 +11,7 @@ from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
 from ginkgo_logging.records import (
     ATTRIBUTES,
     ErrorText,
+    Mark,
     RecordState,
     error_of,
     extra_of,
@@ -42,7 +43,7 @@ class MaskingFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.masker = Masker(fields, allow=allow, patterns=patterns, replacement=replacement)
-        self.mark = _Mark()
+        self.mark = Mark()
         self._clean_ids = ("", "", "")
         self._clean: Mapping[str, object] | None = None
         _instances.add(self)
@@ -159,13 +160,6 @@ class MaskingFilter(logging.Filter):
                 state.verdict = "failed"
             return False
         return True
-
-
-class _Mark:
-    """Stands on a record for the filter that masked it; a record that comes from another process bears none."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Mark, ()
 
 
 _IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}

@@ -14,7 +14,7 @@ from ginkgo_logging import fields
 from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
-from ginkgo_logging.records import RecordState, is_unchangeable, message_of
+from ginkgo_logging.records import Mark, RecordState, is_unchangeable, message_of
 
 Call = tuple[str, str, str, int]
 """Level, logger, file and line of a call."""
@@ -34,6 +34,7 @@ class LineParts:
     """
 
     def __init__(self, metadata: HostMetadata, max_bytes: int) -> None:
+        self.mark = Mark()
         self._max_bytes = max_bytes
         named = {name: getattr(metadata, name) for name in _HOST}
         self._host = {name: value for name, value in named.items() if value is not None}

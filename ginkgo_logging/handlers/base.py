@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from ginkgo_logging import accounting
-from ginkgo_logging.handlers.ordinary import OrdinaryWay
+from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.formatters.line_parts import LineParts
+from ginkgo_logging.handlers.ordinary import NoLine, OrdinaryWay
 from ginkgo_logging.records import known_state
 
 _MOST_NESTED = 5
 
-_Ordinary = tuple[list[object], logging.Formatter | None, Callable[[logging.LogRecord], bytes | None] | None]
+_Line = Callable[[logging.LogRecord], bytes | None]
+_Ordinary = tuple[list[object], logging.Formatter | None, _Line | None]
 """A handler's filters and its formatter, and the way that they allow."""
 
 
@@ -36,6 +39,8 @@ class CountingHandler(logging.Handler):
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self.counts = accounting.Counts()
+        # In one tuple: another thread must not meet a way beside filters that it does not serve.
+        self._ordinary: _Ordinary = ([], None, None)
         logging.Handler.__init__(self, level)  # not super(): beside this class there may be another handler
         accounting.register(self)
 
@@ -59,6 +64,44 @@ class CountingHandler(logging.Handler):
         finally:
             depth[0] -= 1
         return False
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name
+        """Use *fmt* for the records of this handler."""
+        super().setFormatter(fmt)
+        self._find_ordinary_way()
+
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
+        """Return what makes the ordinary way's lines for this handler; None if it has no such way."""
+        return None
+
+    def _ordinary_line(self, record: logging.LogRecord) -> bytes | None:
+        """Return the line that `OrdinaryWay` has for *record*; None if the filters have to be asked."""
+        try:
+            filters, formatter, line = self._ordinary
+            # Programs put filters into the list itself, and assign a formatter.
+            if self.formatter is not formatter:
+                self.setFormatter(self.formatter)
+                line = self._ordinary[-1]
+            elif self.filters != filters:
+                line = self._find_ordinary_way()
+            return line(record) if line is not None else None
+        except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
+            return None
+
+    def _find_ordinary_way(self) -> _Line | None:
+        """Look anew, after the filters or the formatter have changed, for what `_ordinary_line` may do."""
+        filters: list[object] = [*self.filters]
+        formatter = self.formatter
+        way = OrdinaryWay.of(filters, self._line_parts(formatter))
+        line = way.line if way is not None and self._keeps(logging.Handler.filter) else None
+        self._ordinary = filters, formatter, line
+        return line
+
+    def _keeps(self, method: Callable[..., object]) -> bool:
+        """Tell whether *method* is still what it was, in subclasses and on the handler itself."""
+        # Not by its __dict__: who asks for that once makes every attribute of the object slower for good, which
+        # is a tenth of the cost of a line.
+        return getattr(getattr(self, method.__name__), "__func__", None) is method
 
     def count(self, became: str) -> None:
         """Count one more record, which became *became*: the name of one of the numbers of ``counts``."""
@@ -109,8 +152,6 @@ class LineHandler(CountingHandler, ABC):
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
-        # In one tuple: another thread must not meet a way beside filters that it does not serve.
-        self._ordinary: _Ordinary = ([], None, None)
         super().__init__(level=level)
 
     @abstractmethod
@@ -119,36 +160,18 @@ class LineHandler(CountingHandler, ABC):
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name
         """Use *fmt* for the lines of this handler."""
-        super().setFormatter(fmt)
         self._format_line = getattr(fmt, "format_bytes", self._encode)
-        self._find_ordinary_way()
+        super().setFormatter(fmt)
 
-    def _find_ordinary_way(self) -> Callable[[logging.LogRecord], bytes | None] | None:
-        filters: list[object] = [*self.filters]
-        formatter = self.formatter
-        # On the class and on the handler itself. Not by its __dict__: who asks for that once makes every
-        # attribute of the object slower for good, which is a tenth of the cost of a line.
-        own = [getattr(method, "__func__", None) for method in (self.filter, self.format, self.emit)]
-        is_ours = own == [logging.Handler.filter, logging.Handler.format, LineHandler.emit]
-        way = OrdinaryWay.of(filters, formatter) if is_ours else None
-        line = way.line if way is not None else None
-        self._ordinary = filters, formatter, line
-        return line
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
+        """Return what assembles the lines of this handler; None if its formatter has to be asked for each."""
+        ours = self._keeps(logging.Handler.format) and self._keeps(LineHandler.emit)
+        return formatter.parts if ours and type(formatter) is JsonFormatter else None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
-            filters, formatter, ordinary_line = self._ordinary
-            # Programs put filters into the list itself, and assign a formatter.
-            if self.formatter is not formatter:
-                self.setFormatter(self.formatter)
-                ordinary_line = self._ordinary[-1]
-            elif self.filters != filters:
-                ordinary_line = self._find_ordinary_way()
-            line = ordinary_line(record) if ordinary_line is not None else None
-        except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
-            line = None
-        try:
+            line = self._ordinary_line(record)
             if line is None:
                 return super().handle(record)
             counts = self.counts

@@ -1,4 +1,4 @@
-"""OrdinaryWay: our filters and JsonFormatter in one step, for the record that most calls make.
+"""OrdinaryWay: our filters and the formatter in one step, for the record that most calls make.
 
 Nine in ten records have a text as message, plain arguments, no exception and no `extra`. Asking three filters and
 a formatter one by one takes a third of the time of a log call (benchmarks/pipe.py); here the same is done in one
@@ -11,34 +11,42 @@ from typing import Any, Literal, Self
 from ginkgo_logging.context import Context, current
 from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
-from ginkgo_logging.formatters import JsonFormatter
-from ginkgo_logging.formatters.line_parts import LineParts, json_part
+from ginkgo_logging.formatters.line_parts import Call, LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, Mark, sequence
 
 _Found = tuple[object, bytes | Literal[False], str, str, str]
 
 
-class OrdinaryWay:
-    """Stands for context, throttle and masking filter, in this order, and a JsonFormatter without options."""
+class NoLine:
+    """In the place of `LineParts`, for a handler that hands on the record itself."""
 
-    def __init__(self, masking: MaskingFilter, parts: LineParts) -> None:
+    def __init__(self) -> None:
+        self.mark = Mark()
+
+    def assemble(self, *_: object) -> bytes:
+        """Return an empty line."""
+        return b""
+
+
+class OrdinaryWay:
+    """Stands for context, throttle and masking filter, in this order, and for what *parts* assembles."""
+
+    def __init__(self, masking: MaskingFilter, parts: LineParts | NoLine) -> None:
         self._masking = masking
         self._masker = masking.masker
         self._may_change = masking.masker.may_change
-        self._mark = masking.mark
+        self._masked_by = masking.mark
         self._parts = parts
 
     @classmethod
-    def of(cls, filters: list[object], formatter: logging.Formatter | None) -> Self | None:
-        """Return the way for a handler with *filters* and *formatter*; None if it has to ask them one by one."""
+    def of(cls, filters: list[object], parts: LineParts | NoLine | None) -> Self | None:
+        """Return the way for a handler with *filters*; None if it has to ask them one by one."""
         kinds = [type(one) for one in filters]
         if kinds not in ([ContextFilter, ThrottleFilter, MaskingFilter], [ContextFilter, MaskingFilter]):
             return None
-        if type(formatter) is not JsonFormatter or formatter.parts is None:
-            return None
         masking: Any = filters[-1]
-        return cls(masking, formatter.parts)
+        return cls(masking, parts) if parts is not None else None
 
     def line(self, record: logging.LogRecord) -> bytes | None:
         """Return the line of *record*; None if filters and formatter have to be asked, for what is still to do.
@@ -64,8 +72,7 @@ class OrdinaryWay:
         attributes = record.__dict__
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             # There is `extra`, or another handler's filters were here.
-            seen = self._seen(attributes)
-            return None if seen is None else self._parts.assemble(call, created, process, *seen)
+            return self._line_again(attributes, call, created, process)
         if args:
             if type(args) is not tuple:
                 return None
@@ -84,26 +91,31 @@ class OrdinaryWay:
         may_change = self._may_change  # a name of its own: calling it as a method takes longer
         if not part or may_change(message):
             return None
-        seq = next(sequence)
-        attributes["_ginkgo"] = context, seq, message, self._mark
+        parts, seq = self._parts, next(sequence)
+        line = parts.assemble(call, created, process, message, seq, part)
+        attributes["_ginkgo"] = context, seq, message, self._masked_by, parts.mark, line
         attributes["trace_id"] = trace_id
         attributes["span_id"] = span_id
         attributes["log_category"] = log_category
-        return self._parts.assemble(call, created, process, message, seq, part)
+        return line
 
-    def _seen(self, attributes: dict[str, Any]) -> tuple[str, int, bytes] | None:
-        """Return what `LineParts.assemble` needs of a record that another handler wrote in the ordinary way."""
-        seen = attributes.get("_ginkgo")
-        if type(seen) is not tuple:
+    def _line_again(
+        self, attributes: dict[str, Any], call: Call, created: float, process: int | None
+    ) -> bytes | None:
+        """Return the line of a record that has gone the ordinary way to another handler; None if it has not."""
+        state = attributes.get("_ginkgo")
+        if type(state) is not tuple:
             return None
-        context, seq, message, mark = seen
+        context, seq, message, masked_by, assembled_by, line = state
         found = context.found
-        if mark is not self._mark or found is None or found[0] is not self._masker:
+        if masked_by is not self._masked_by or found is None or found[0] is not self._masker:
             return None
         ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
         if ids != found[2:]:  # a filter of another package has changed one
             return None
-        return message, seq, found[1]
+        if assembled_by is self._parts.mark:
+            return line  # type: ignore[no-any-return]
+        return self._parts.assemble(call, created, process, message, seq, found[1])
 
     def _look_at(self, context: Context) -> _Found:
         """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""

@@ -7,12 +7,14 @@ import time
 from queue import Empty, SimpleQueue
 
 from ginkgo_logging.forking import reset_in_child
+from ginkgo_logging.handlers.ordinary import NoLine
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.records import error_of, message_of, state_of
 
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
 
+_no_line = NoLine()
 _WAIT_SECONDS = 0.005
 _CLOSE_SECONDS = 10.0
 
@@ -56,9 +58,26 @@ class QueueHandler(TargetHandler):
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
 
+    def _line_parts(self, _formatter: logging.Formatter | None) -> NoLine | None:
+        """Return what stands for a line here: the target makes it."""
+        return _no_line if self._keeps(QueueHandler.emit) else None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter *record* and enqueue it; return whether the filters let it pass."""
+        try:
+            if self._ordinary_line(record) is None:
+                return super().handle(record)
+            self._enqueue(record)
+        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
+            self.count_failed(exc, record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Enqueue *record*, or write it here if there is no thread to do so."""
         self.prepare(record)
+        self._enqueue(record)
+
+    def _enqueue(self, record: logging.LogRecord) -> None:
         if (self._thread is None and not self._start()) or self._closed:
             self.pass_on(record)
         elif self._queue.qsize() < self._capacity or self._wait_for_room():
