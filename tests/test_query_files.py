@@ -20,15 +20,29 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from query_lines import BASE, SECOND, answer, line, log_texts, queries, rows_of, store
+from query_lines import BASE, SECOND, answer, line, lines, log_texts, queries, rows_of, store
 
 from ginkgo_logging.errors import ServiceUnavailable
 from ginkgo_logging.query import FilesBackend, Query, Row, line_scan, time_order, time_span
+from ginkgo_logging.query.line_scan import Scan
 from ginkgo_logging.query.model import Order, text_of, timestamp_ns
 
 NAMES = ["a.log", "a.log.1.gz", "a.log.2.gz", "b.jsonl", "c.json-20260226.gz"]
 LARGE = ["a.log", "b.log", "c.log.gz", "d.log", "e.log.gz"]
 ALL = Query()
+TIME = b'"timestamp":"2026-02-26T10:30:00.000000Z"'
+NO_ROWS = [
+    b"",
+    b"1,2",
+    b"null",
+    b'"timestamp"',
+    b"{%b},{%b}" % (TIME, TIME),
+    b"[{%b}]" % TIME,
+    b'{%b,"n":NaN}' % TIME,
+    b'{%b,"timestamp":7}' % TIME,
+    b'{%b,"timestamp":"2026-02-30T10:30:00.000000Z"}' % TIME,
+]
+"""Lines in which a row may seem to be."""
 
 by_chance = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -42,6 +56,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         (line_scan, "BLOCK", 700),
         (line_scan, "SMALLEST_BLOCK", 300),
         (line_scan, "FIRST_BLOCK", 300),
+        (line_scan, "AT_ONCE", 3),
         (time_span, "PROBE", 500),
         (time_span, "SMALL", 0),
         (time_order, "EDGE", 200),
@@ -260,6 +275,18 @@ class TestAnswers:
                 return None
 
         assert read(timestamp_ns) == read(line_scan.moment_of)
+
+    @given(st.lists(lines(BASE) | st.sampled_from(NO_ROWS), max_size=8), queries)
+    @by_chance
+    def test_lines_that_are_read_together(self, texts: list[bytes], query: Query) -> None:
+        """
+        Lines that are read together give the rows that each of them gives alone, whatever stands between them.
+        """
+        some = [text.removesuffix(b"\n") for text in texts]
+
+        together = [(*item[:3], item[4]) for item in Scan(query).found(some)]
+
+        assert [(*item[:3], item[4]) for one in some for item in Scan(query).found([one])] == together
 
     def test_backups_are_left_alone(self, home: Path) -> None:
         """

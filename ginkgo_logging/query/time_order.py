@@ -1,7 +1,8 @@
 """The rows of many files in one order, each file read only when it is due and only as far as it is asked for."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from operator import itemgetter
 from typing import Final
 
@@ -48,6 +49,10 @@ class InOrder:
         self._started: list[tuple[Found, Iterator[Found]]] = []
 
     def __iter__(self) -> Iterator[Found]:
+        return chain.from_iterable(self._runs())
+
+    def _runs(self) -> Iterator[Iterable[Found]]:
+        """Yield rows that follow each other; all of a run are taken before the next is asked for."""
         best: Callable[[list[tuple[Found, Iterator[Found]]]], tuple[Found, Iterator[Found]]]
         best = max if self._is_desc else min
         started = self._started
@@ -57,19 +62,15 @@ class InOrder:
             if not started:
                 return
             if len(started) == 1:
-                yield from self._alone()
+                item, stream = started.pop()
+                yield self._until_due(item, stream) if self._waiting else chain([item], stream)
                 continue
             chosen = best(started)
-            yield chosen[0]
+            yield chosen[:1]
             self._advance(started.index(chosen))
 
-    def _alone(self) -> Iterator[Found]:
+    def _until_due(self, item: Found, stream: Iterator[Found]) -> Iterator[Found]:
         """Yield from the only file that is started until another one is due."""
-        item, stream = self._started.pop()
-        if not self._waiting:
-            yield item
-            yield from stream
-            return
         limit = self._limit()
         while item[0] > limit if self._is_desc else item[0] < limit:
             yield item
@@ -86,7 +87,7 @@ class InOrder:
         return moment <= self._limit() if self._is_desc else moment >= self._limit()
 
     def _start(self, span: Span) -> None:
-        stream = self._in_file(span)
+        stream = chain.from_iterable(self._in_file(span))
         self._started.append((_PLACEHOLDER, stream))
         self._buffer.share(len(self._started))
         self._advance(len(self._started) - 1)
@@ -99,8 +100,8 @@ class InOrder:
         else:
             self._started[index] = item, stream
 
-    def _in_file(self, span: Span) -> Iterator[Found]:
-        """Yield the matching rows of one file in order."""
+    def _in_file(self, span: Span) -> Iterator[list[Found]]:
+        """Yield the matching rows of one file in order, as many at once as are ready."""
         scan, buffer, is_desc, query = self._scan, self._buffer, self._is_desc, self._scan.query
         low, high = part(span.file, buffer, query.start, query.end, self._jitter)
         read = backwards if is_desc else forwards
@@ -115,9 +116,9 @@ class InOrder:
             if held and not waits_for_all:
                 edge = self._edge(edge, block)
                 ready = max(ready, self._ready(held, edge))
-            yield from held[:ready]
+            yield held[:ready]
             del held[:ready]
-        yield from held
+        yield held
         span.file.forget()
 
     def _edge(self, edge: int, block: Block) -> int:
