@@ -44,9 +44,10 @@ class ScanProgress(AbstractContextManager["ScanProgress"]):
 
     def at(self, part: str, share: float) -> None:
         """Say that *part* is being done, and that *share* of the whole, 0 to 1, is."""
-        self._state = part, share
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=part, completed=round(share * _TOTAL))
+        with self._lock:  # or a bar that is being made would not hear of it
+            self._state = part, share
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], description=part, completed=round(share * _TOTAL))
 
     def _show(self) -> None:
         from rich.console import Console
