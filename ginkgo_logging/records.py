@@ -6,12 +6,13 @@ makes the second handler pay only for its own formatting and write.
 
 import itertools
 import logging
+import os
 import pickle  # to see what a socket or a process queue could carry; nothing is ever unpickled here
 import re
 import threading
 import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 from ginkgo_logging import fields
 from ginkgo_logging.json_line import class_name
@@ -49,24 +50,16 @@ class ErrorText(NamedTuple):
     stack_trace: str
 
 
-class Mark:
-    """Stands on a record for somebody of this process; one that comes from another process bears none of ours."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Mark, ()
-
-
 class RecordState:
     """What our filters found out about one record.
 
     ``fields`` are the flat business fields (bound context, then `extra`), none of which has a core name.
     ``context`` is the `ginkgo_logging.context.Context` that they are from, if they are from it alone.
     ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
-    ``masked_by`` is the mark of the masking filter that has seen all this. ``verdict`` is the reason for which a
-    filter of ours last refused the record (``suppressed``, ``sampled_out`` or ``failed``), or None;
-    ``processed_by`` and ``refused_by`` are the filters that must not look at it twice. ``suppressed_count`` marks
-    a summary line of the error flow control; ``printed_elsewhere`` one whose traceback the interpreter prints
-    itself.
+    ``masked_by`` is the masker that has seen all this. ``verdict`` is the reason for which a filter of ours last
+    refused the record (``suppressed``, ``sampled_out`` or ``failed``), or None; ``processed_by`` and
+    ``refused_by`` are the filters that must not look at it twice. ``suppressed_count`` marks a summary line of
+    the error flow control; ``printed_elsewhere`` one whose traceback the interpreter prints itself.
     """
 
     # On the class, not in __init__: most stay as they are, and each assignment costs every record.
@@ -74,7 +67,7 @@ class RecordState:
     message: str | None = None
     error: ErrorText | None = None
     verdict: str | None = None
-    masked_by: Mark | None = None
+    masked_by: object = None
     processed_by: tuple[object, ...] = ()
     refused_by: tuple[object, ...] = ()
     suppressed_count: int | None = None
@@ -87,7 +80,7 @@ class RecordState:
         self.seq = next(sequence) if seq is None else seq
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Filters stay in their own process.
+        # Filters and maskers stay in their own process: another one masks what it gets by its own rules.
         return _rebuild, (_portable(self.fields), self.seq, self.message, self.error, self.suppressed_count)
 
 
@@ -124,10 +117,46 @@ def _is_picklable(value: object) -> bool:
     return True
 
 
-Brief = tuple[Any, int, str, Mark, Mark, bytes | None]
-"""In short, the state of a record that says nothing but its message and what is bound: the `Context`, the number,
-the message, the mark of the masking filter, and the line with the mark of what assembled it. Costs a quarter of a
-`RecordState`."""
+@final
+class BriefState:
+    """The state of a record that says nothing but its message and what is bound, until more is asked for.
+
+    Never changed, since copies of a record share it. ``line``, if any, is what ``assembled_by`` made of it for
+    this ``call``, ``created`` and ``process``.
+    """
+
+    # Not a tuple, which costs less: formatters and exporters of other packages write out every attribute of a
+    # record that is a sequence, and so the whole line a second time.
+    __slots__ = (
+        "assembled_by",
+        "call",
+        "context",
+        "created",
+        "line",
+        "masked_by",
+        "message",
+        "process",
+        "seq",
+    )
+
+    context: Any
+    seq: int
+    message: str
+    masked_by: object
+    assembled_by: object
+    call: tuple[str, str, str, int]
+    created: float
+    process: int | None
+    line: bytes | None
+
+    def whole(self) -> RecordState:
+        """Return the same as a `RecordState`."""
+        state = RecordState(self.context.fields, self.seq)
+        state.context, state.message, state.masked_by = self.context, self.message, self.masked_by
+        return state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.whole().__reduce__()
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
@@ -137,15 +166,27 @@ def state_of(record: logging.LogRecord) -> RecordState:
 
 
 def known_state(record: logging.LogRecord) -> RecordState | None:
-    """Return the state that is kept on *record*, if any."""
-    state: RecordState | Brief | None = record.__dict__.get("_ginkgo")
-    if type(state) is not tuple:
-        return state  # type: ignore[return-value] # mypy does not narrow by type()
-    context, seq, message, masked_by, *_ = state
-    whole = RecordState(context.fields, seq)
-    whole.context, whole.message, whole.masked_by = context, message, masked_by
-    record.__dict__["_ginkgo"] = whole
-    return whole
+    """Return the state that is kept on *record*, if any; from here on, it is kept there as a `RecordState`."""
+    attributes = record.__dict__
+    state: RecordState | BriefState | None = attributes.get("_ginkgo")
+    if type(state) is not BriefState:
+        return state
+    # A queue's thread may ask at the same time. Were the state of one to take the place of the other's, what one
+    # has masked meanwhile would be lost.
+    with _becoming_whole:
+        state = attributes["_ginkgo"]
+        if type(state) is BriefState:
+            attributes["_ginkgo"] = state = state.whole()
+    return state
+
+
+def _renew_lock() -> None:
+    global _becoming_whole
+    _becoming_whole = threading.RLock()
+
+
+_becoming_whole = threading.RLock()  # reentrant: a signal handler may log
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def adopt(

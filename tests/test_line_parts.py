@@ -1,6 +1,7 @@
 """LineParts: the quick way gives the very line that the general way gives, or none."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from ginkgo_logging.filters import ContextFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.records import state_of
 
+TIMESTAMP = rb'{"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"'
+
 _values = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=5)
 )
@@ -24,10 +27,11 @@ _values = (
     name=st.text(min_size=1, max_size=20),
     bound=st.dictionaries(st.text(max_size=10), _values, max_size=5),
     ids=st.tuples(*[st.none() | st.text(max_size=12)] * 3),
-    created=st.floats(min_value=0, max_value=4e9),
+    created=st.floats(min_value=-2, max_value=4e9),
 )
 @example("x", "x", {}, (None, None, None), 1_700_000_000.123456)
 @example("x", "x", {}, (None, None, None), 1.9999999)
+@example("x", "x", {}, (None, None, None), -0.5)
 def test_both_ways_give_one_line(
     message: object, name: str, bound: dict[str, Any], ids: tuple[str | None, ...], created: float
 ) -> None:
@@ -37,13 +41,27 @@ def test_both_ways_give_one_line(
     formatter = JsonFormatter()
     record = make_record(message, name=name)
     record.created = created
-    token = context._current.set(context.Context(*ids, fields=bound))
+    own = {name: value for name, value in bound.items() if name not in context.fields.CORE}
+    token = context._current.set(context.Context(*ids, fields=own))
     ContextFilter().filter(record)
     context._current.reset(token)
 
     first = formatter.format_bytes(record)
 
     assert first == formatter.format_bytes(record) == formatter.format_bytes(record) == _of_dict(record)
+    assert re.match(TIMESTAMP, first)
+
+
+def test_a_line_of_the_second_before() -> None:
+    """
+    A thread that comes late, with a record of just before the second that another one has begun, keeps its time.
+    """
+    formatter = JsonFormatter()
+    record = _bound_record()
+    for record.created in (1_700_000_006.0, 1_700_000_005.999999):
+        line = formatter.format_bytes(record)
+
+    assert "2023-11-14T22:13:25.999999Z" == strict(line)["timestamp"]
 
 
 def _bound_record(**options: Any) -> logging.LogRecord:

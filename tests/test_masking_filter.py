@@ -180,6 +180,36 @@ class TestNothingLeaks:
             handler.rows[0]["message"] for handler in (first, second)
         ]
 
+    def test_another_masker_in_a_filter_in_use(self) -> None:
+        """
+        What one masker found clean, bound fields and ids too, is looked at again by the one that takes its place.
+        """
+        masking = MaskingFilter()
+        handler = collector(JsonFormatter(), ContextFilter(), masking)
+        logger = logger_with(handler)
+
+        with context.bound(order="o-1", trace_id="order=5"):
+            logger.error("an error")
+            masking.masker = Masker(["order"])
+            logger.error("an error")
+
+        assert [("o-1", "order=5"), ("***", "order=***")] == [
+            (row["order"], row["trace_id"]) for row in handler.rows
+        ]
+
+    def test_a_copied_filter_with_another_masker(self) -> None:
+        """
+        What one filter let pass is looked at by a copy of it that has a masker of its own.
+        """
+        lax = MaskingFilter()
+        careful = copy.copy(lax)
+        careful.masker = Masker(["order"])
+        handler = collector(JsonFormatter(), ContextFilter(), careful)
+
+        logger_with(collector(JsonFormatter(), ContextFilter(), lax), handler).info("order=5")
+
+        assert "order=***" == handler.rows[0]["message"]
+
 
 class TestCallersObjects:
     def test_are_not_changed(self) -> None:
@@ -335,6 +365,28 @@ class TestFailsClosed:
         handler = collector(JsonFormatter())
 
         logger_with(handler).info("password=x", extra={"_ginkgo": SECRET})
+
+        assert WITHHELD == handler.rows[0]["message"]
+
+    def test_state_that_is_not_ours_without_masking(self, capsys: Any) -> None:
+        """
+        Where nobody withholds such a record, it counts once.
+        """
+        handler = Collector(formatter=logging.Formatter("%(message)s"))
+
+        logger_with(handler).info("x", extra={"_ginkgo": SECRET})
+
+        counts = handler.counts.as_dict()
+        assert (1, 0, 1) == (counts["seen"], counts["written"], counts["failed"])
+
+    def test_filter_without_a_masker(self, capsys: Any) -> None:
+        """
+        A filter whose masker was taken away withholds; it does not let pass what nobody has masked.
+        """
+        handler = collector(JsonFormatter())
+        handler.filters[-1].masker = None  # type: ignore[union-attr]
+
+        logger_with(handler).info("password=%s", SECRET)
 
         assert WITHHELD == handler.rows[0]["message"]
 

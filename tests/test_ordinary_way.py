@@ -1,5 +1,6 @@
 """OrdinaryWay: one function does what three filters and a formatter do, and leaves the same behind."""
 
+import json
 import logging
 import os
 import pickle
@@ -7,8 +8,9 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import patch
 
 import pytest
@@ -216,6 +218,50 @@ def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     assert second._ordinary[-1](record) is None  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "key", "expected"),
+    [
+        ("levelname", "NOTICE", "level", "notice"),
+        ("name", "renamed", "logger_name", "renamed"),
+        ("filename", "moved.py", "source", "moved.py:7"),
+        ("lineno", 8, "source", "orders.py:8"),
+        ("created", 1.5, "timestamp", "1970-01-01T00:00:01.500000Z"),
+        ("process", 4711, "pid", 4711),
+    ],
+)
+def test_a_line_is_not_used_again_for_another_record(
+    name: str, value: object, key: str, expected: object
+) -> None:
+    """
+    What another package's filter or formatter changes between two handlers is on the second one's line.
+    """
+    formatter = JsonFormatter()
+    first = Collector(ContextFilter(), MaskingFilter(), formatter=formatter)
+    second = Collector(*first.filters, formatter=formatter)  # type: ignore[arg-type]
+    for change in (False, True):
+        record = record_of("an ordinary line")
+        first.handle(record)
+        if change:
+            setattr(record, name, value)
+        second.handle(record)
+
+    assert expected == second.rows[1][key]
+
+
+def test_other_packages_find_nothing_in_our_place_that_they_would_write_out() -> None:
+    """
+    A formatter that writes all attributes of a record as JSON does not write the line a second time.
+    """
+    collector = at_once()
+    collector.handle(record_of("before"))
+    record = record_of("an ordinary line")
+    collector.handle(record)
+
+    everything = json.loads(json.dumps(record.__dict__, default=lambda _: "an object"))
+
+    assert "an object" == everything["_ginkgo"]
+
+
 def test_the_second_handler_masks_by_its_own_rules() -> None:
     """
     What one masking filter lets pass is no pass for the next handler's.
@@ -229,6 +275,21 @@ def test_the_second_handler_masks_by_its_own_rules() -> None:
 
     assert ["order=5", "order=***"] == [lax.rows[1]["message"], careful.rows[1]["message"]]
     assert lax.rows[1]["seq"] == careful.rows[1]["seq"]
+
+
+def test_the_second_handler_masks_what_is_bound_by_rules_that_it_knows_already() -> None:
+    """
+    That a handler has seen what is bound, with a record of another thread, says nothing of this record.
+    """
+    lax = at_once()
+    careful = Collector(ContextFilter(), MaskingFilter(fields=["order"]), formatter=JsonFormatter())
+    for _ in range(2):
+        record = record_of("order=%d", (5,))
+        lax.handle(record)
+        careful.handle(record_of("of another thread"))
+        careful.handle(record)
+
+    assert "order=***" == careful.rows[3]["message"]
 
 
 def test_a_record_can_be_sent_to_another_process() -> None:
@@ -248,6 +309,29 @@ def test_a_record_can_be_sent_to_another_process() -> None:
     row, sent = collector.rows[1], other_side.rows[0]
     assert ("order=5", "order=***", "***") == (row["message"], sent["message"], sent["order"])
     assert ("trace-1", row["seq"]) == (sent["trace_id"], sent["seq"])
+
+
+def test_what_cannot_be_pickled_does_not_keep_a_record_from_another_process() -> None:
+    """
+    A time in a zone that cannot be pickled travels as text.
+    """
+
+    class Zone(tzinfo):
+        def utcoffset(self, _: datetime | None) -> timedelta:
+            return timedelta(hours=8)
+
+        def __reduce__(self) -> NoReturn:
+            raise TypeError("stays here")
+
+    collector = at_once()
+    collector.handle(record_of("before"))
+    record = record_of("an ordinary line")
+    with context.bound(at=datetime(2026, 2, 26, 10, tzinfo=Zone())):
+        collector.handle(record)
+
+    sent = logging.makeLogRecord(pickle.loads(pickle.dumps(record.__dict__)))
+
+    assert {"at": "2026-02-26 10:00:00+08:00"} == state_of(sent).fields
 
 
 class Named(logging.Filter):
@@ -411,6 +495,20 @@ def test_another_masker_counts_from_the_next_record() -> None:
     collector.handle(record_of("order=5"))
 
     assert ["order=5", "order=***"] == [row["message"] for row in collector.rows]
+
+
+def test_another_masker_counts_from_the_next_handler() -> None:
+    """
+    What a filter's masker let pass is no secret kept from the one that takes its place before the next handler.
+    """
+    first, second = two_that_share_filters()
+    record = record_of("order=5")
+    first.handle(record)
+    first.filters[-1].masker = Masker(["order"])  # type: ignore[union-attr]
+
+    second.handle(record)
+
+    assert "order=***" == second.rows[1]["message"]
 
 
 def test_a_filter_is_asked_whatever_other_threads_find_out() -> None:

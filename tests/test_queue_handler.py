@@ -1,5 +1,6 @@
 """QueueHandler: the caller only enqueues; nothing is lost, and what is dropped is counted."""
 
+import itertools
 import logging
 import os
 import subprocess
@@ -14,6 +15,7 @@ from ginkgo_logging import context
 from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import QueueHandler
+from ginkgo_logging.record_factory import make_record
 
 
 class Gate(Collector):
@@ -35,6 +37,10 @@ def _queue(target: logging.Handler, **options: object) -> QueueHandler:
     handler.addFilter(ContextFilter())
     handler.addFilter(MaskingFilter())
     return handler
+
+
+def ordinary_record(message: str) -> logging.LogRecord:
+    return make_record("app", logging.INFO, "/srv/app/orders.py", 7, message, (), None)
 
 
 def test_context_and_masking_are_the_callers() -> None:
@@ -126,6 +132,46 @@ def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
     logger_with(queue).info("ordinary")
 
     assert ["ordinary"] == seen
+
+
+def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
+    """
+    Whoever overrides `prepare`, as for the standard QueueHandler, does so for ordinary records, too.
+    """
+    prepared = []
+
+    class Own(QueueHandler):
+        def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+            prepared.append(record.getMessage())
+            return super().prepare(record)
+
+    queue = Own(target=Collector())
+    queue.addFilter(ContextFilter())
+    queue.addFilter(MaskingFilter())
+
+    queue.handle(ordinary_record("ordinary"))
+
+    assert ["ordinary"] == prepared
+
+
+def test_a_target_that_logs_after_the_end_comes_to_an_end() -> None:
+    """
+    A target that logs twice for each record, as an HTTP client does, is not asked without end at exit.
+    """
+    counts = itertools.count()
+
+    class Chatty(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            if next(counts) < 1000:
+                queue.handle(ordinary_record("connecting"))
+                queue.handle(ordinary_record("connected"))
+
+    queue = _queue(Chatty())
+    queue.close()
+
+    queue.handle(ordinary_record("the last line"))
+
+    assert next(counts) < 100
 
 
 def test_order_and_number_under_threads() -> None:

@@ -208,3 +208,22 @@ def test_a_dead_weak_proxy_does_not_raise_into_the_caller() -> None:
     record = make_record("app", logging.INFO, "c.py", 7, "%s", (proxy,), None)
 
     assert 1 == len(record.args or ())
+
+
+def test_a_program_may_derive_a_class_from_the_factory() -> None:
+    """
+    The standard library's factory is a class, and `class Own(logging.getLogRecordFactory())` works with ours.
+    """
+
+    class Own(make_record):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            self.tenant = "t-1"
+
+    record = Own(*CALLS["plain"])
+
+    assert ("text", "t-1", True) == (
+        record.getMessage(),
+        record.tenant,
+        isinstance(record, logging.LogRecord),
+    )

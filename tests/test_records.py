@@ -4,19 +4,27 @@ import copy
 import dataclasses
 import logging
 import logging.handlers
+import os
 import pickle
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 from lines import make_record, raised
 
+from ginkgo_logging import records
+from ginkgo_logging.context import Context
 from ginkgo_logging.records import (
     ATTRIBUTES,
+    BriefState,
     ErrorText,
+    RecordState,
     adopt,
     error_of,
+    known_state,
     message_of,
     printable,
     rename_taken,
@@ -453,6 +461,55 @@ class TestTravel:
             received.error,
             received.suppressed_count,
         )
+
+
+def test_threads_that_ask_for_the_whole_state_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What one thread masks cannot be lost to another one that asks for the state of the same record.
+    """
+    record = make_record("order=5")
+    brief = record.__dict__["_ginkgo"] = BriefState()
+    brief.context, brief.seq, brief.message, brief.masked_by = Context(), 1, "order=5", None
+    build = BriefState.whole
+    others: list[Future[RecordState | None]] = []
+
+    def interrupted(state: BriefState) -> RecordState:
+        """Let the other thread in before the state that is built here is on the record."""
+        monkeypatch.setattr(BriefState, "whole", build)
+        built = build(state)
+        others.append(pool.submit(known_state, record))
+        wait(others, timeout=0.2)  # the other one has to wait for this one, and gets what is built here
+        return built
+
+    monkeypatch.setattr(BriefState, "whole", interrupted)
+    with ThreadPoolExecutor(1) as pool:
+        state = known_state(record)
+
+    assert state is others[0].result() is known_state(record)
+
+
+def test_a_forked_child_can_ask_for_the_whole_state() -> None:
+    """
+    A child that is forked while a thread of the parent builds a state does not wait for that thread.
+    """
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with records._becoming_whole:
+            locked.set()
+            done.wait(20)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(20)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if records._becoming_whole.acquire(blocking=False) else 1)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join()
+
+    assert 0 == os.waitstatus_to_exitcode(status)
 
 
 def test_dataclass_field_travels_as_itself() -> None:

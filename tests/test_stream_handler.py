@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import pytest
 from lines import logger_with, strict
 
+from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.formatters import JsonFormatter, PlainFormatter
 from ginkgo_logging.handlers import JsonStreamHandler, StreamHandler, stream
 
@@ -125,6 +126,28 @@ class TestWriting:
         logger_with(handler_on(target)).info("组合 \udce4")
 
         assert "组合 \\udce4" == strict(target.getvalue())["message"]
+
+    def test_write_that_logs(self) -> None:
+        """
+        A stream whose `write` logs to itself twice ends; what is too deep in it is counted as failed.
+        """
+
+        class Chatty(io.StringIO):
+            def write(self, text: str) -> int:
+                logger.info("one")
+                logger.info("two")
+                return super().write(text)
+
+        handler = StreamHandler(stream=Chatty())
+        handler.setFormatter(JsonFormatter())
+        for one in (ContextFilter(), MaskingFilter()):
+            handler.addFilter(one)
+        logger = logger_with(handler)
+
+        logger.info("ordinary")
+
+        counts = handler.counts.as_dict()
+        assert (31, 32) == (counts["written"], counts["failed"])
 
     def test_object_with_write_only(self) -> None:
         """

@@ -11,7 +11,6 @@ from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
 from ginkgo_logging.records import (
     ATTRIBUTES,
     ErrorText,
-    Mark,
     RecordState,
     error_of,
     extra_of,
@@ -43,18 +42,19 @@ class MaskingFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.masker = Masker(fields, allow=allow, patterns=patterns, replacement=replacement)
-        self.mark = Mark()
-        self._clean_ids = ("", "", "")
-        self._clean: Mapping[str, object] | None = None
+        # Each beside the masker that found it clean: a program may put another in its place.
+        self._clean_ids = self.masker, ("", "", "")
+        self._clean: tuple[Masker, Mapping[str, object] | None] = self.masker, None
         _instances.add(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask *record*, unless another handler's turn did so before; it always passes."""
         try:
-            state = state_of(record)
-            if state.masked_by is not self.mark:
+            state, masker = state_of(record), self.masker
+            # A filter that has lost its masker can mask nothing: `_mask` raises, and the record is withheld.
+            if masker is None or state.masked_by is not masker:
                 self._mask(record, state)
-                state.masked_by = self.mark
+                state.masked_by = masker
         except Exception as exc:  # noqa: BLE001 - fails closed: nothing unmasked is left to print
             return self._withhold(record, exc)
         return True
@@ -75,7 +75,7 @@ class MaskingFilter(logging.Filter):
         state.message = masked
         attributes = record.__dict__
         ids = attributes.get(TRACE_ID, ""), attributes.get(SPAN_ID, ""), attributes.get(LOG_CATEGORY, "")
-        if ids != self._clean_ids:
+        if (masker, ids) != self._clean_ids:
             self._mask_ids(record, state, ids)
         if state.fields:
             self._mask_fields(record, state)
@@ -98,22 +98,24 @@ class MaskingFilter(logging.Filter):
 
     def _mask_ids(self, record: logging.LogRecord, state: RecordState, ids: tuple[str, str, str]) -> None:
         """Mask the ids, which may come from a request's header."""
-        masked = tuple(map(self.masker.text, ids))
+        masker = self.masker
+        masked = tuple(map(masker.text, ids))
         if masked == ids:
-            self._clean_ids = ids
+            self._clean_ids = masker, ids
         else:
             state.masked = True
             record.__dict__.update(zip(_IDS, masked, strict=True))
 
     def _mask_fields(self, record: logging.LogRecord, state: RecordState) -> None:
-        own = state.fields
-        if own is self._clean:
+        own, masker = state.fields, self.masker
+        cleaner, clean = self._clean
+        if own is clean and masker is cleaner:
             return
-        masked = self.masker.mapping(own)
+        masked = masker.mapping(own)
         if masked is own:
             # What is bound seldom changes from line to line, and these values cannot change in between.
             if all(map(is_unchangeable, own.values())):
-                self._clean = own
+                self._clean = masker, own
             return
         state.fields, state.masked = masked, True
         # What came in through `extra` is on the record, too, where another formatter may find it.
@@ -122,7 +124,7 @@ class MaskingFilter(logging.Filter):
             if kept is not None:
                 record.__dict__[name] = masked.get(kept, WITHHELD)
             elif name not in _IDS:  # named otherwise in *own*, or overridden there
-                record.__dict__[name] = self.masker.value(value)
+                record.__dict__[name] = masker.value(value)
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
         error = state.error or error_of(record)
@@ -151,7 +153,7 @@ class MaskingFilter(logging.Filter):
                 bare["exc_text"] = WITHHELD
             for name, default in _IDS.items():
                 bare.setdefault(name, default)
-            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self.mark
+            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self.masker
             state.error = ErrorText("", "", WITHHELD) if bare["exc_text"] or state.error else None
             record.__dict__ = bare
             reporter.report("masking", RuntimeError(f"{type(error).__name__} (details withheld)"))

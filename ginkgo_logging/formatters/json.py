@@ -89,7 +89,7 @@ class JsonFormatter(OrjsonFormatter):
         self._container = {
             name: value for name in _CONTAINER_METADATA if (value := getattr(metadata, name)) is not None
         }
-        self._second = (-1.0, "")
+        self._second = (0.0, "1970-01-01T00:00:00")
         self.parts = None if self._has_options or prefix or json_default else LineParts(metadata, self._room)
 
     def format(self, record: logging.LogRecord) -> str:

@@ -14,7 +14,7 @@ from ginkgo_logging import fields
 from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
-from ginkgo_logging.records import Mark, RecordState, is_unchangeable, message_of
+from ginkgo_logging.records import RecordState, is_unchangeable, message_of
 
 Call = tuple[str, str, str, int]
 """Level, logger, file and line of a call."""
@@ -34,11 +34,10 @@ class LineParts:
     """
 
     def __init__(self, metadata: HostMetadata, max_bytes: int) -> None:
-        self.mark = Mark()
         self._max_bytes = max_bytes
         named = {name: getattr(metadata, name) for name in _HOST}
         self._host = {name: value for name, value in named.items() if value is not None}
-        self._second = (-1.0, b"")
+        self._second = self._begin_second(0.0)
         self._calls: dict[Call, tuple[bytes, bytes]] = {}
         self._tail = (-1, b"")
 
@@ -80,10 +79,9 @@ class LineParts:
         """
         try:
             second, text = self._second
-            micros = int((created - second) * 1e6 + CLOCK_ERROR)
-            if not 0 <= micros < 1_000_000:
+            if not 0.0 <= created - second < 1.0:
                 second, text = self._begin_second(created)
-                micros = int((created - second) * 1e6 + CLOCK_ERROR)
+            micros = int((created - second) * 1e6 + CLOCK_ERROR)
             pid, tail = self._tail
             if pid != process:
                 tail = self._begin_process(process or os.getpid())
@@ -108,8 +106,9 @@ class LineParts:
     def _begin_second(self, created: float) -> tuple[float, bytes]:
         second = created // 1
         text = time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S.', time.gmtime(second)).encode()
-        self._second = second, text
-        return self._second
+        # Not what is kept there when this returns: another thread may have begun another second.
+        self._second = begun = second, text
+        return begun
 
     def _call(self, level: str, name: str, filename: str, lineno: int) -> tuple[bytes, bytes]:
         parts = (

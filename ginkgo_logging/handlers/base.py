@@ -190,14 +190,16 @@ class LineHandler(CountingHandler, ABC):
         try:
             line = self._format_line(record)
             state = known_state(record)
+            # Before it is written: what stands in the state's place may be something else, which has neither.
+            masked, truncated = (state.masked, state.truncated) if state is not None else (False, False)
             with self.lock:  # type: ignore[union-attr]
                 self.write_line(line)
                 counts.seen += 1
                 counts.written += 1
-                if state is not None and (state.masked or state.truncated):
-                    counts.masked += state.masked
-                    counts.truncated += state.truncated
-                    state.truncated = False
+                counts.masked += masked
+                counts.truncated += truncated
+                if truncated:
+                    state.truncated = False  # type: ignore[union-attr]
         except Exception as exc:  # noqa: BLE001 - whoever calls emit() is not to be hurt either
             self.count_failed(exc, record)
 

@@ -13,16 +13,13 @@ from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters.line_parts import Call, LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, Mark, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, BriefState, sequence
 
 _Found = tuple[object, bytes | Literal[False], str, str, str]
 
 
 class NoLine:
     """In the place of `LineParts`, for a handler that hands on the record itself."""
-
-    def __init__(self) -> None:
-        self.mark = Mark()
 
     def assemble(self, *_: object) -> bytes:
         """Return an empty line."""
@@ -36,7 +33,6 @@ class OrdinaryWay:
         self._masking = masking
         self._masker = masking.masker
         self._may_change = masking.masker.may_change
-        self._masked_by = masking.mark
         self._parts = parts
 
     @classmethod
@@ -93,7 +89,17 @@ class OrdinaryWay:
             return None
         parts, seq = self._parts, next(sequence)
         line = parts.assemble(call, created, process, message, seq, part)
-        attributes["_ginkgo"] = context, seq, message, self._masked_by, parts.mark, line
+        state = BriefState()  # which has no __init__: calling it would take longer than what it does
+        state.context = context
+        state.seq = seq
+        state.message = message
+        state.masked_by = self._masker
+        state.assembled_by = parts
+        state.call = call
+        state.created = created
+        state.process = process
+        state.line = line
+        attributes["_ginkgo"] = state
         attributes["trace_id"] = trace_id
         attributes["span_id"] = span_id
         attributes["log_category"] = log_category
@@ -102,20 +108,25 @@ class OrdinaryWay:
     def _line_again(
         self, attributes: dict[str, Any], call: Call, created: float, process: int | None
     ) -> bytes | None:
-        """Return the line of a record that has gone the ordinary way to another handler; None if it has not."""
+        """Return the line of a record that has gone the ordinary way to another handler; None as `line` does."""
         state = attributes.get("_ginkgo")
-        if type(state) is not tuple:
+        if type(state) is not BriefState or state.masked_by is not self._masker:
             return None
-        context, seq, message, masked_by, assembled_by, line = state
-        found = context.found
-        if masked_by is not self._masked_by or found is None or found[0] is not self._masker:
+        found = state.context.found
+        if found is None or found[0] is not self._masker:
             return None
+        # These, and what the line was made from, another package's filter or formatter may have changed since.
         ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
-        if ids != found[2:]:  # a filter of another package has changed one
+        if ids != found[2:]:
             return None
-        if assembled_by is self._parts.mark:
-            return line  # type: ignore[no-any-return]
-        return self._parts.assemble(call, created, process, message, seq, found[1])
+        if (
+            state.assembled_by is self._parts
+            and state.call == call
+            and state.created == created
+            and state.process == process
+        ):
+            return state.line
+        return self._parts.assemble(call, created, process, state.message, state.seq, found[1])
 
     def _look_at(self, context: Context) -> _Found:
         """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""

@@ -60,12 +60,14 @@ class QueueHandler(TargetHandler):
 
     def _line_parts(self, _formatter: logging.Formatter | None) -> NoLine | None:
         """Return what stands for a line here: the target makes it."""
-        return _no_line if self._keeps(QueueHandler.emit) else None
+        ours = self._keeps(QueueHandler.emit) and self._keeps(QueueHandler.prepare)
+        return _no_line if ours else None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and enqueue it; return whether the filters let it pass."""
         try:
-            if self._ordinary_line(record) is None:
+            # Once closed, the target writes here and now, and may log itself: that has to be counted as nested.
+            if self._closed or self._ordinary_line(record) is None:
                 return super().handle(record)
             self._enqueue(record)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program

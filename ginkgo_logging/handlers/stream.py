@@ -10,7 +10,9 @@ from typing import TextIO
 
 from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.formatters.line_parts import LineParts
 from ginkgo_logging.handlers.base import LineHandler
+from ginkgo_logging.handlers.ordinary import NoLine
 
 _FULL_PIPE_SECONDS = 5
 
@@ -38,6 +40,14 @@ class StreamHandler(LineHandler):
         """Forget the write that a thread of the parent is inside; a thread here may bear its number."""
         self._writer = 0
         self._waiting.clear()
+
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
+        """Return what assembles the lines; None also where a write is Python code, for that may log itself."""
+        try:
+            self.stream.fileno()  # type: ignore[union-attr] # None has no such method
+        except (OSError, AttributeError, ValueError):
+            return None
+        return super()._line_parts(formatter)
 
     def write_line(self, line: bytes) -> None:
         """Write *line* whole or raise OSError or ValueError (a closed stream)."""
