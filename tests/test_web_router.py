@@ -518,6 +518,29 @@ def test_hosts(tmp_path: Path) -> None:
     assert [400, 200, 200, 200, 400, 400] == answers
 
 
+@pytest.mark.parametrize(
+    ("site", "destination", "status"),
+    [
+        ("cross-site", "empty", 403),
+        ("same-site", "empty", 403),
+        ("cross-site", "iframe", 403),
+        ("cross-site", "document", 200),
+        ("same-origin", "empty", 200),
+        ("none", "document", 200),
+    ],
+)
+def test_pages_of_other_sites(site: str, destination: str, status: int, tmp_path: Path) -> None:
+    """
+    What a browser asks for on behalf of another site's page is refused; a link to the page is none of that.
+    """
+    app = create_app(LogService(FilesBackend(tmp_path / "app.log")), Streams(1))
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": destination}
+    with served(app) as address:
+        answer = httpx.get(f"{address}/logs", headers=headers)
+
+    assert status == answer.status_code
+
+
 # --- the page's files -----------------------------------------------------------------------------------------
 
 

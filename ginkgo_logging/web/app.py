@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ginkgo_logging.query import AsyncLogService, LogService
 from ginkgo_logging.web.router import log_routes
@@ -12,6 +15,27 @@ from ginkgo_logging.web.stream import Streams
 
 LOOPBACK: Sequence[str] = ("localhost", "127.0.0.1", "[::1]")
 """The names by which a browser on this machine calls it."""
+
+
+class OwnPagesOnly:
+    """ASGI middleware: refuse what a page of another site asks for, which could not read it but cost us a search.
+
+    Browsers tell by Fetch Metadata (https://www.w3.org/TR/fetch-metadata/). Links to the page are let through, and
+    so is who is no browser.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403, or let the application answer."""
+        app = self.app
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            is_own = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+            if not is_own and headers.get("sec-fetch-dest") != "document":
+                app = PlainTextResponse("asked for by a page of another site", status_code=403)
+        await app(scope, receive, send)
 
 
 def create_app(
@@ -24,6 +48,7 @@ def create_app(
     """
     # Its own documentation pages would load scripts from elsewhere.
     app = FastAPI(title="ginkgo-logging", docs_url=None, redoc_url=None)
+    app.add_middleware(OwnPagesOnly)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
     app.include_router(log_routes(service, streams))
 
