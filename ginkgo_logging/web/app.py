@@ -18,10 +18,10 @@ LOOPBACK: Sequence[str] = ("localhost", "127.0.0.1", "[::1]")
 
 
 class OwnPagesOnly:
-    """ASGI middleware: refuse what a page of another site asks for, which could not read it but cost us a search.
+    """ASGI middleware: refuse what a page of another site asks for, which costs a search for nothing.
 
-    Browsers tell by Fetch Metadata (https://www.w3.org/TR/fetch-metadata/). Links to the page are let through, and
-    so is who is no browser.
+    Browsers tell by Fetch Metadata (https://www.w3.org/TR/fetch-metadata/). Links to the page are let through,
+    and so is who is no browser.
     """
 
     def __init__(self, app: ASGIApp) -> None:
