@@ -159,9 +159,8 @@ def test_services_are_confined(variant: str, name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in one.get("ports", []))
     if "build" not in one:  # the Dockerfile says who
         assert re.fullmatch(r"[1-9]\d*:\d+", one["user"])
-    if name != "promtail":  # which has nothing to ask it with
-        assert {"test", "interval", "timeout", "retries"} <= one["healthcheck"].keys()
-        assert "CMD" == one["healthcheck"]["test"][0]
+    assert {"test", "interval", "timeout", "retries"} <= one["healthcheck"].keys()
+    assert "CMD" == one["healthcheck"]["test"][0]
 
 
 @pytest.mark.parametrize(("variant", "name"), SERVICES)
@@ -171,6 +170,10 @@ def test_mounts_are_read_only_and_there(variant: str, name: str) -> None:
     """
     document = stack(*STACKS[variant])
     for mount in document["services"][name].get("volumes", []):
+        if isinstance(mount, dict):
+            assert ("bind", True) == (mount["type"], mount["read_only"])
+            assert (DEPLOY / mount["source"]).is_dir()
+            continue
         source, target, *mode = mount.split(":")
         assert target.startswith("/")
         if source.startswith((".", "/")):
@@ -179,6 +182,27 @@ def test_mounts_are_read_only_and_there(variant: str, name: str) -> None:
         else:
             assert source in document["volumes"], mount
     assert set(document["services"][name]["networks"]) <= document["networks"].keys()
+
+
+@pytest.mark.parametrize("variant", STACKS)
+def test_docker_makes_no_directory_in_a_home(variant: str) -> None:
+    """
+    A log directory that is not there yet stops the collector: made by Docker, its owner could not log into it.
+    """
+    (logs,) = [one for one in service(variant, variant)["volumes"] if isinstance(one, dict)]
+
+    assert {"create_host_path": False} == logs["bind"]
+    assert "./host-logs" == logs["source"]
+
+
+def test_promtail_may_write_where_it_stopped() -> None:
+    """
+    Its volume lies over a directory of the image that every user may write to, and the positions are in it.
+    """
+    volumes = [one for one in service("promtail", "promtail")["volumes"] if isinstance(one, str)]
+
+    assert "promtail-data:/var/tmp" in volumes  # a directory that is not in the image would be root's
+    assert "/var/tmp" == str(Path(PROMTAIL["positions"]["filename"]).parent)
 
 
 @pytest.mark.parametrize("variant", STACKS)
@@ -287,6 +311,25 @@ def test_nothing_times_out_before_loki_does() -> None:
     assert limit < seconds(loki["server"]["http_server_write_timeout"])
     assert limit < seconds(loki["server"]["http_server_read_timeout"])
     assert limit < source["jsonData"]["timeout"]
+
+
+def test_loki_can_send_itself_the_longest_answer() -> None:
+    """
+    An answer of as many of our longest lines as Loki gives at once fits into a message between its parts.
+    """
+    server = load("loki/loki.yaml")["server"]
+    handlers = yaml.safe_load((ROOT / "logging.d" / "container.yaml").read_text(encoding="utf-8"))
+    answer = 5000 * handlers["formatters"]["json"]["max_bytes"]
+
+    assert answer < server["grpc_server_max_recv_msg_size"]
+    assert answer < server["grpc_server_max_send_msg_size"]
+
+
+def test_loki_adds_no_label() -> None:
+    """
+    A busy stream is not split up under a label that nobody set.
+    """
+    assert {"enabled": False} == load("loki/loki.yaml")["limits_config"]["shard_streams"]
 
 
 # --- collectors -----------------------------------------------------------------------------------------------
@@ -637,6 +680,7 @@ def test_the_dockerfile_copies_what_is_there() -> None:
     assert all((ROOT / name).exists() for name in copied)
     assert copied == {line[1:] for line in ignore if line.startswith("!")}
     assert "*" in ignore
+    assert "# syntax=" not in text  # would be one more image to load, and an unpinned one
 
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
