@@ -118,7 +118,7 @@ def _is_picklable(value: object) -> bool:
 
 
 @final
-class BriefState:
+class CompactState:
     """The state of a record that says nothing but its message and what is bound, until more is asked for.
 
     Never changed, since copies of a record share it. ``line``, if any, is what ``assembled_by`` made of it for
@@ -149,47 +149,47 @@ class BriefState:
     process: int | None
     line: bytes | None
 
-    def whole(self) -> RecordState:
+    def expand(self) -> RecordState:
         """Return the same as a `RecordState`."""
         state = RecordState(self.context.fields, self.seq)
         state.context, state.message, state.masked_by = self.context, self.message, self.masked_by
         return state
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self.whole().__reduce__()
+        return self.expand().__reduce__()
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
     """Return the state that is kept on *record*, made from its `extra` if no filter of ours ran before."""
     state = known_state(record)
-    return state if state is not None else adopt(record, (None, None, None, {}))
+    return state if state is not None else attach_state(record, (None, None, None, {}))
 
 
 def known_state(record: logging.LogRecord) -> RecordState | None:
     """Return the state that is kept on *record*, if any; from here on, it is kept there as a `RecordState`."""
     attributes = record.__dict__
-    state: RecordState | BriefState | None = attributes.get("_ginkgo")
-    if type(state) is not BriefState:
+    state: RecordState | CompactState | None = attributes.get("_ginkgo")
+    if type(state) is not CompactState:
         return state
     # A queue's thread may ask at the same time. Were the state of one to take the place of the other's, what one
     # has masked meanwhile would be lost.
-    with _becoming_whole:
+    with _expanding:
         state = attributes["_ginkgo"]
-        if type(state) is BriefState:
-            attributes["_ginkgo"] = state = state.whole()
+        if type(state) is CompactState:
+            attributes["_ginkgo"] = state = state.expand()
     return state
 
 
 def _renew_lock() -> None:
-    global _becoming_whole
-    _becoming_whole = threading.RLock()
+    global _expanding
+    _expanding = threading.RLock()
 
 
-_becoming_whole = threading.RLock()  # reentrant: a signal handler may log
+_expanding = threading.RLock()  # reentrant: a signal handler may log
 os.register_at_fork(after_in_child=_renew_lock)
 
 
-def adopt(
+def attach_state(
     record: logging.LogRecord, context: tuple[str | None, str | None, str | None, Mapping[str, Any]]
 ) -> RecordState:
     """Make the state of *record* from what is bound, its `extra`, and the fields of a dict logged as message.

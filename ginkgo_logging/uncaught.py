@@ -16,7 +16,7 @@ from ginkgo_logging import context
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters.masking import WITHHELD, mask_text
 from ginkgo_logging.importing import forget, when_imported
-from ginkgo_logging.records import adopt, printable
+from ginkgo_logging.records import attach_state, printable
 
 HOOKS = ("main", "threads", "unraisable", "asyncio")
 """What can be watched: the main thread, other threads, ``__del__`` and callbacks, tasks and event loops."""
@@ -142,7 +142,7 @@ def _log(message: str, *args: object, exc_info: _ExcInfo, level: int = logging.C
         frame, line = _raised_at(exc_info[2])
         make = logging.getLogRecordFactory()
         record = make(_logger.name, level, frame, line, message, args, exc_info)
-        adopt(record, context.current()).printed_elsewhere = True
+        attach_state(record, context.current()).printed_elsewhere = True
         _logger.handle(record)
     except Exception as exc:  # noqa: BLE001 - a foreign handler or a broken configuration
         reporter.report("uncaught exceptions", exc)

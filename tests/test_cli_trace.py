@@ -155,7 +155,7 @@ def test_children_before_their_parents() -> None:
     [{"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "a"}, {"a": "b", "b": "c", "c": "b"}],
     ids=str,
 )
-def test_circles_lose_no_line(parents: dict[str, str]) -> None:
+def test_circles_lose_empty_line(parents: dict[str, str]) -> None:
     """
     Spans that are each other's parents are shown all the same, each line once.
     """

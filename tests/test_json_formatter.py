@@ -18,7 +18,7 @@ from ginkgo_logging import GLOG, context, fields
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.json_line import MARKER, TRUNCATED_FIELDS
-from ginkgo_logging.records import ATTRIBUTES, adopt, state_of
+from ginkgo_logging.records import ATTRIBUTES, attach_state, state_of
 
 CONTAINER_KEYS = {"container_id", "pod_name", "namespace"}
 
@@ -45,7 +45,7 @@ class TestContract:
             sinfo="Stack ...",
             extra={"order_id": 7},
         )
-        state = adopt(record, ("t-1", "s-1", "risk", {"portfolio_id": "p-1"}))
+        state = attach_state(record, ("t-1", "s-1", "risk", {"portfolio_id": "p-1"}))
         state.suppressed_count = 3
 
         keys = [key for key in row_of(record) if key not in CONTAINER_KEYS]
@@ -97,7 +97,7 @@ class TestContract:
         The pipe writes no key of its own that is not listed in `fields`.
         """
         record = make_record("x", exc_info=raised(KeyError("k")), sinfo="s")
-        adopt(record, ("t", "s", "c", {})).suppressed_count = 1
+        attach_state(record, ("t", "s", "c", {})).suppressed_count = 1
 
         assert set(row_of(record)) <= fields.CORE
 

@@ -84,7 +84,7 @@ def _of_dict(record: logging.LogRecord) -> bytes:
     return formatter.format_bytes(record)
 
 
-def test_an_ordinary_record_is_put_together() -> None:
+def test_a_plain_record_is_put_together() -> None:
     """
     The parts give the line of a record with the same things bound, whatever its message and level.
     """
@@ -107,7 +107,7 @@ def test_an_ordinary_record_is_put_together() -> None:
 )
 def test_a_record_with_more_to_say_takes_the_general_way(options: dict[str, Any]) -> None:
     """
-    Exceptions, stacks, extra, text that is not UTF-8 and text that is too long are no ordinary parts.
+    Exceptions, stacks, extra, text that is not UTF-8 and text that is too long are no plain parts.
     """
     record = _bound_record(**options)
 

@@ -9,7 +9,7 @@ from lines import make_record, raised
 
 from ginkgo_logging.formatters import PlainFormatter
 from ginkgo_logging.formatters.plain import LAYOUT
-from ginkgo_logging.records import adopt, state_of
+from ginkgo_logging.records import attach_state, state_of
 
 CONTROLS = {
     "newline": ("\n", "\\n"),
@@ -65,7 +65,7 @@ class TestDefaultLayout:
         """
         record = make_record("filled")
         record.created, record.msecs = 1772101800.0, 0.0
-        adopt(record, ("t-1", "s-1", "risk", {"portfolio_id": "p-1", "amount": 5}))
+        attach_state(record, ("t-1", "s-1", "risk", {"portfolio_id": "p-1", "amount": 5}))
 
         assert (
             "2026-02-26 10:30:00.000 INFO     app.orders [risk t-1] filled portfolio_id=p-1 amount=5 "
@@ -81,7 +81,7 @@ class TestDefaultLayout:
         The default category is not shown, and no brackets without content.
         """
         record = make_record("hi")
-        adopt(record, (trace_id, None, category, {}))
+        attach_state(record, (trace_id, None, category, {}))
 
         assert f"app.orders {expected}hi (orders.py:42)" == formatted(record)[33:]
 
@@ -91,7 +91,7 @@ class TestDefaultLayout:
         """
         for created in (0.0, 1772101800.999, 1772101801.0, 1772101800.5):
             record = make_record("hi", extra={"a": [1]}, exc_info=raised(ValueError("x")), level=33)
-            adopt(record, ("t", None, "risk", {"b": None}))
+            attach_state(record, ("t", None, "risk", {"b": None}))
             record.created, record.msecs = created, created % 1 * 1000
 
             assert formatted(record, LAYOUT) == formatted(record)
@@ -146,7 +146,7 @@ class TestOneLine:
         record = make_record(f"m{control}m", name=f"n{control}n", extra={f"k{control}k": f"v{control}v"})
         record.levelname, record.threadName = f"L{control}L", f"T{control}T"
         record.filename = f"f{control}f.py"
-        adopt(record, (f"t{control}t", None, f"c{control}c", {"b": [f"{control}"]}))
+        attach_state(record, (f"t{control}t", None, f"c{control}c", {"b": [f"{control}"]}))
 
         text = formatted(record, fmt)
 
@@ -194,7 +194,7 @@ class TestCustomFormat:
         A format may name attributes of the record, ids and fields, and any business field.
         """
         record = make_record("hi", extra={"user": "ann"})
-        adopt(record, ("t", "s", None, {"job": 7}))
+        attach_state(record, ("t", "s", None, {"job": 7}))
 
         text = formatted(
             record, "%(levelno)d|%(trace_id)s|%(span_id)s|%(user)s|%(job)d|%(message)s|%(fields)s"

@@ -39,7 +39,7 @@ def _queue(target: logging.Handler, **options: object) -> QueueHandler:
     return handler
 
 
-def ordinary_record(message: str) -> logging.LogRecord:
+def plain_record(message: str) -> logging.LogRecord:
     return make_record("app", logging.INFO, "/srv/app/orders.py", 7, message, (), None)
 
 
@@ -91,7 +91,7 @@ def test_arguments_are_fixed_when_logged() -> None:
     assert ["order {'state': 'new'}"] == [row["message"] for row in target.rows]
 
 
-def test_an_ordinary_record_is_only_looked_at_by_its_caller() -> None:
+def test_a_plain_record_is_only_looked_at_by_its_caller() -> None:
     """
     The line of a record whose filters were asked in one step is the one of a record that went through each.
     """
@@ -104,20 +104,20 @@ def test_an_ordinary_record_is_only_looked_at_by_its_caller() -> None:
         logger.info("order %s", Path("5"))
     queue.close()
 
-    ordinary, other = target.rows
+    fast, other = target.rows
     assert ("order 5", "trace-1", "p-1") == (
-        ordinary["message"],
-        ordinary["trace_id"],
-        ordinary["portfolio_id"],
+        fast["message"],
+        fast["trace_id"],
+        fast["portfolio_id"],
     )
-    assert ordinary.keys() == other.keys()
-    assert {"timestamp", "source", "seq"} >= {name for name in ordinary if ordinary[name] != other[name]}
+    assert fast.keys() == other.keys()
+    assert {"timestamp", "source", "seq"} >= {name for name in fast if fast[name] != other[name]}
     assert 2 == queue.counts.as_dict()["written"] == target.counts.as_dict()["written"]
 
 
 def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
     """
-    Whoever overrides `emit` decides about ordinary records, too.
+    Whoever overrides `emit` decides about plain records, too.
     """
     seen = []
 
@@ -136,7 +136,7 @@ def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
 
 def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
     """
-    Whoever overrides `prepare`, as for the standard QueueHandler, does so for ordinary records, too.
+    Whoever overrides `prepare`, as for the standard QueueHandler, does so for plain records, too.
     """
     prepared = []
 
@@ -149,7 +149,7 @@ def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
     queue.addFilter(ContextFilter())
     queue.addFilter(MaskingFilter())
 
-    queue.handle(ordinary_record("ordinary"))
+    queue.handle(plain_record("ordinary"))
 
     assert ["ordinary"] == prepared
 
@@ -163,13 +163,13 @@ def test_a_target_that_logs_after_the_end_comes_to_an_end() -> None:
     class Chatty(logging.Handler):
         def emit(self, _record: logging.LogRecord) -> None:
             if next(counts) < 1000:
-                queue.handle(ordinary_record("connecting"))
-                queue.handle(ordinary_record("connected"))
+                queue.handle(plain_record("connecting"))
+                queue.handle(plain_record("connected"))
 
     queue = _queue(Chatty())
     queue.close()
 
-    queue.handle(ordinary_record("the last line"))
+    queue.handle(plain_record("the last line"))
 
     assert next(counts) < 100
 

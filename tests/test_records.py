@@ -19,10 +19,10 @@ from ginkgo_logging import records
 from ginkgo_logging.context import Context
 from ginkgo_logging.records import (
     ATTRIBUTES,
-    BriefState,
+    CompactState,
     ErrorText,
     RecordState,
-    adopt,
+    attach_state,
     error_of,
     known_state,
     message_of,
@@ -157,7 +157,7 @@ class TestAdopt:
         """
         record = make_record()
 
-        state = adopt(record, (None, None, None, {}))
+        state = attach_state(record, (None, None, None, {}))
 
         assert ("", "", "system", {}) == (
             record.trace_id,  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ class TestAdopt:
         """
         A field in `extra` takes the place of the bound one.
         """
-        state = adopt(make_record(extra={"a": "extra"}), (None, None, None, {"a": "bound", "b": 1}))
+        state = attach_state(make_record(extra={"a": "extra"}), (None, None, None, {"a": "bound", "b": 1}))
 
         assert {"a": "extra", "b": 1} == state.fields
 
@@ -178,7 +178,7 @@ class TestAdopt:
         """
         The fields of a dict logged as message become fields; core names are renamed.
         """
-        state = adopt(make_record({"event": "fill", "level": "gold", 1: 2}), (None, None, None, {}))
+        state = attach_state(make_record({"event": "fill", "level": "gold", 1: 2}), (None, None, None, {}))
 
         assert {"event": "fill", 1: 2, "level_": "gold"} == state.fields
 
@@ -201,7 +201,7 @@ class TestAdopt:
         """
         record = make_record(extra={"trace_id": given})
 
-        state = adopt(record, (bound, None, None, {}))
+        state = attach_state(record, (bound, None, None, {}))
 
         assert expected == (record.trace_id, state.fields)  # type: ignore[attr-defined]
 
@@ -211,7 +211,7 @@ class TestAdopt:
         """
         record = make_record(extra={"trace_id": "t", "trace_id_": "mine"})
 
-        state = adopt(record, (None, None, None, {}))
+        state = attach_state(record, (None, None, None, {}))
 
         assert ("t", {"trace_id_": "mine"}) == (record.trace_id, state.fields)  # type: ignore[attr-defined]
 
@@ -229,7 +229,7 @@ class TestAdopt:
                     raise RuntimeError("no more")
                 return 1
 
-        state = adopt(make_record({Moody(): 1}), ("t", None, None, {"a": 1}))
+        state = attach_state(make_record({Moody(): 1}), ("t", None, None, {"a": 1}))
 
         assert {"a": 1} == state.fields
 
@@ -373,7 +373,7 @@ class TestTravel:
 
     def made(self) -> logging.LogRecord:
         record = make_record("hi %s", ("ann",), extra={"amount": 5})
-        adopt(record, ("t-1", "s-1", "risk", {"bound": [1, 2], "call": lambda: 1}))
+        attach_state(record, ("t-1", "s-1", "risk", {"bound": [1, 2], "call": lambda: 1}))
         return record
 
     def known(self, record: logging.LogRecord) -> tuple[Any, ...]:
@@ -468,20 +468,20 @@ def test_threads_that_ask_for_the_whole_state_get_one(monkeypatch: pytest.Monkey
     What one thread masks cannot be lost to another one that asks for the state of the same record.
     """
     record = make_record("order=5")
-    brief = record.__dict__["_ginkgo"] = BriefState()
+    brief = record.__dict__["_ginkgo"] = CompactState()
     brief.context, brief.seq, brief.message, brief.masked_by = Context(), 1, "order=5", None
-    build = BriefState.whole
+    build = CompactState.expand
     others: list[Future[RecordState | None]] = []
 
-    def interrupted(state: BriefState) -> RecordState:
+    def interrupted(state: CompactState) -> RecordState:
         """Let the other thread in before the state that is built here is on the record."""
-        monkeypatch.setattr(BriefState, "whole", build)
+        monkeypatch.setattr(CompactState, "expand", build)
         built = build(state)
         others.append(pool.submit(known_state, record))
         wait(others, timeout=0.2)  # the other one has to wait for this one, and gets what is built here
         return built
 
-    monkeypatch.setattr(BriefState, "whole", interrupted)
+    monkeypatch.setattr(CompactState, "expand", interrupted)
     with ThreadPoolExecutor(1) as pool:
         state = known_state(record)
 
@@ -495,7 +495,7 @@ def test_a_forked_child_can_ask_for_the_whole_state() -> None:
     locked, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with records._becoming_whole:
+        with records._expanding:
             locked.set()
             done.wait(20)
 
@@ -504,7 +504,7 @@ def test_a_forked_child_can_ask_for_the_whole_state() -> None:
     locked.wait(20)
     child = os.fork()
     if child == 0:
-        os._exit(0 if records._becoming_whole.acquire(blocking=False) else 1)
+        os._exit(0 if records._expanding.acquire(blocking=False) else 1)
     _, status = os.waitpid(child, 0)
     done.set()
     thread.join()
@@ -517,7 +517,7 @@ def test_dataclass_field_travels_as_itself() -> None:
     A value that can be pickled arrives as what it was.
     """
     record = make_record()
-    adopt(record, (None, None, None, {"order": Order(7)}))
+    attach_state(record, (None, None, None, {"order": Order(7)}))
 
     received = pickle.loads(pickle.dumps(record))
 

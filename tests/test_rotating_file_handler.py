@@ -452,7 +452,7 @@ class TestRollover:
 
         assert ["a", "b", "signal", "signal"] == sorted(lines(path))
 
-    def test_impossible_rollover_loses_no_line(
+    def test_impossible_rollover_loses_empty_line(
         self, make: Any, path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """

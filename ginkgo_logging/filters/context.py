@@ -4,7 +4,7 @@ import logging
 
 from ginkgo_logging import context
 from ginkgo_logging.accounting import reporter
-from ginkgo_logging.records import adopt, state_of
+from ginkgo_logging.records import attach_state, state_of
 
 
 class ContextFilter(logging.Filter):
@@ -23,7 +23,7 @@ class ContextFilter(logging.Filter):
         if "_ginkgo" not in record.__dict__:
             try:
                 bound = context.current()
-                state = adopt(record, bound)
+                state = attach_state(record, bound)
                 if state.fields is bound.fields:
                     state.context = bound
             except Exception as exc:  # noqa: BLE001 - what is bound through structlog may be anything

@@ -1,4 +1,4 @@
-"""LineParts: the JSON line of an ordinary record, put together from parts that seldom change.
+"""LineParts: the JSON line of a plain record, put together from parts that seldom change.
 
 Half the cost of building a dict and serialising it, and a tenth of that of a whole log call (benchmarks/pipe.py).
 """
@@ -29,8 +29,8 @@ _THREE_DIGITS = [b"%03d" % number for number in range(1000)]
 class LineParts:
     """Remembers the parts of a line as JSON: level, logger and source of a call, what is bound, the host.
 
-    Leaves a line that is longer than *max_bytes* to the general way. Thread-safe: each part is replaced in one
-    step.
+    Leaves a line that is longer than *max_bytes* to the general path. Thread-safe: each part is replaced in
+    one step.
     """
 
     def __init__(self, metadata: HostMetadata, max_bytes: int) -> None:
@@ -73,7 +73,7 @@ class LineParts:
     def assemble(
         self, call: Call, created: float, process: int | None, message: str, seq: int, part: bytes
     ) -> bytes | None:
-        """Return the line with its newline, the same that the general way gives; None if that has to do it.
+        """Return the line with its newline, the same that the general path gives; None if that has to do it.
 
         *part* is the `json_part` of what is bound.
         """
@@ -99,7 +99,7 @@ class LineParts:
                     tail,
                 )
             )
-        except Exception:  # noqa: BLE001 - anything unusual takes the way that serves all records
+        except Exception:  # noqa: BLE001 - anything unusual takes the path that serves all records
             return None
         return line if len(line) <= self._max_bytes else None
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from ginkgo_logging import accounting
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts
-from ginkgo_logging.handlers.ordinary import NoLine, OrdinaryWay
+from ginkgo_logging.handlers.fast_path import EmptyLine, FastPath
 from ginkgo_logging.records import known_state
 
 _MOST_NESTED = 5
 
 _Line = Callable[[logging.LogRecord], bytes | None]
-_Ordinary = tuple[list[object], logging.Formatter | None, _Line | None]
-"""A handler's filters and its formatter, and the way that they allow."""
+_Fast = tuple[list[object], logging.Formatter | None, _Line | None]
+"""The filters and the formatter that a handler had last, and the fast path that they allow."""
 
 
 class _Nesting(threading.local):
@@ -39,8 +39,8 @@ class CountingHandler(logging.Handler):
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self.counts = accounting.Counts()
-        # In one tuple: another thread must not meet a way beside filters that it does not serve.
-        self._ordinary: _Ordinary = ([], None, None)
+        # In one tuple: another thread must not meet a fast path beside filters that it does not stand for.
+        self._fast: _Fast = ([], None, None)
         logging.Handler.__init__(self, level)  # not super(): beside this class there may be another handler
         accounting.register(self)
 
@@ -68,33 +68,33 @@ class CountingHandler(logging.Handler):
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name
         """Use *fmt* for the records of this handler."""
         super().setFormatter(fmt)
-        self._find_ordinary_way()
+        self._choose_fast_path()
 
-    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
-        """Return what makes the ordinary way's lines for this handler; None if it has no such way."""
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | EmptyLine | None:
+        """Return what makes this handler's lines on the fast path; None if it has no such path."""
         return None
 
-    def _ordinary_line(self, record: logging.LogRecord) -> bytes | None:
-        """Return the line that `OrdinaryWay` has for *record*; None if the filters have to be asked."""
+    def _fast_line(self, record: logging.LogRecord) -> bytes | None:
+        """Return the line that `FastPath` has for *record*; None if the filters have to be asked."""
         try:
-            filters, formatter, line = self._ordinary
+            filters, formatter, line = self._fast
             # Programs put filters into the list itself, and assign a formatter.
             if self.formatter is not formatter:
                 self.setFormatter(self.formatter)
-                line = self._ordinary[-1]
+                line = self._fast[-1]
             elif self.filters != filters:
-                line = self._find_ordinary_way()
+                line = self._choose_fast_path()
             return line(record) if line is not None else None
         except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
             return None
 
-    def _find_ordinary_way(self) -> _Line | None:
-        """Look anew, after the filters or the formatter have changed, for what `_ordinary_line` may do."""
+    def _choose_fast_path(self) -> _Line | None:
+        """Choose anew what `_fast_line` does, after the filters or the formatter have changed."""
         filters: list[object] = [*self.filters]
         formatter = self.formatter
-        way = OrdinaryWay.of(filters, self._line_parts(formatter))
-        line = way.line if way is not None and self._keeps(logging.Handler.filter) else None
-        self._ordinary = filters, formatter, line
+        path = FastPath.of(filters, self._line_parts(formatter))
+        line = path.line if path is not None and self._keeps(logging.Handler.filter) else None
+        self._fast = filters, formatter, line
         return line
 
     def _keeps(self, method: Callable[..., object]) -> bool:
@@ -163,7 +163,7 @@ class LineHandler(CountingHandler, ABC):
         self._format_line = getattr(fmt, "format_bytes", self._encode)
         super().setFormatter(fmt)
 
-    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | EmptyLine | None:
         """Return what assembles the lines of this handler; None if its formatter has to be asked for each."""
         ours = self._keeps(logging.Handler.format) and self._keeps(LineHandler.emit)
         return formatter.parts if ours and type(formatter) is JsonFormatter else None
@@ -171,7 +171,7 @@ class LineHandler(CountingHandler, ABC):
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
-            line = self._ordinary_line(record)
+            line = self._fast_line(record)
             if line is None:
                 return super().handle(record)
             counts = self.counts

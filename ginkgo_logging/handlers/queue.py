@@ -7,14 +7,14 @@ import time
 from queue import Empty, SimpleQueue
 
 from ginkgo_logging.forking import reset_in_child
-from ginkgo_logging.handlers.ordinary import NoLine
+from ginkgo_logging.handlers.fast_path import EmptyLine
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.records import error_of, message_of, state_of
 
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
 
-_no_line = NoLine()
+_empty_line = EmptyLine()
 _WAIT_SECONDS = 0.005
 _CLOSE_SECONDS = 10.0
 
@@ -58,16 +58,16 @@ class QueueHandler(TargetHandler):
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
 
-    def _line_parts(self, _formatter: logging.Formatter | None) -> NoLine | None:
+    def _line_parts(self, _formatter: logging.Formatter | None) -> EmptyLine | None:
         """Return what stands for a line here: the target makes it."""
         ours = self._keeps(QueueHandler.emit) and self._keeps(QueueHandler.prepare)
-        return _no_line if ours else None
+        return _empty_line if ours else None
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and enqueue it; return whether the filters let it pass."""
         try:
             # Once closed, the target writes here and now, and may log itself: that has to be counted as nested.
-            if self._closed or self._ordinary_line(record) is None:
+            if self._closed or self._fast_line(record) is None:
                 return super().handle(record)
             self._enqueue(record)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program

@@ -12,7 +12,7 @@ from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.formatters.line_parts import LineParts
 from ginkgo_logging.handlers.base import LineHandler
-from ginkgo_logging.handlers.ordinary import NoLine
+from ginkgo_logging.handlers.fast_path import EmptyLine
 
 _FULL_PIPE_SECONDS = 5
 
@@ -41,7 +41,7 @@ class StreamHandler(LineHandler):
         self._writer = 0
         self._waiting.clear()
 
-    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | NoLine | None:
+    def _line_parts(self, formatter: logging.Formatter | None) -> LineParts | EmptyLine | None:
         """Return what assembles the lines; None also where a write is Python code, for that may log itself."""
         try:
             self.stream.fileno()  # type: ignore[union-attr] # None has no such method

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from ginkgo_logging import context, trace_headers
 from ginkgo_logging.context import Context
-from ginkgo_logging.records import adopt
+from ginkgo_logging.records import attach_state
 
 LOGGERS = (
     "daphne.server",
@@ -48,7 +48,7 @@ class RequestFilter(logging.Filter):
         if "_ginkgo" not in record.__dict__:
             bound = _of_exception(record) or _of_response(record)
             if bound is not None:
-                adopt(record, bound[:4])
+                attach_state(record, bound[:4])
         return True
 
 

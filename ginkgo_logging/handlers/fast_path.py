@@ -1,8 +1,8 @@
-"""OrdinaryWay: our filters and the formatter in one step, for the record that most calls make.
+"""FastPath: the three filters and the formatter in one function, for the record that most calls make.
 
 Nine in ten records have a text as message, plain arguments, no exception and no `extra`. Asking three filters and
-a formatter one by one takes a third of the time of a log call (benchmarks/pipe.py); here the same is done in one
-function. It keeps on the record what the filters would keep there, so that other handlers notice no difference.
+a formatter in turn, the slow path, takes a third of the time of a log call (benchmarks/pipe.py). The fast path
+keeps on the record what the filters would keep there, so that other handlers notice no difference.
 """
 
 import logging
@@ -13,12 +13,12 @@ from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters.line_parts import Call, LineParts, json_part
 from ginkgo_logging.record_factory import Record
-from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, BriefState, sequence
+from ginkgo_logging.records import BARE_LENGTH, LAST_ATTRIBUTE, PLAIN_TYPES, CompactState, sequence
 
 _Found = tuple[object, bytes | Literal[False], str, str, str]
 
 
-class NoLine:
+class EmptyLine:
     """In the place of `LineParts`, for a handler that hands on the record itself."""
 
     def assemble(self, *_: object) -> bytes:
@@ -26,18 +26,18 @@ class NoLine:
         return b""
 
 
-class OrdinaryWay:
+class FastPath:
     """Stands for context, throttle and masking filter, in this order, and for what *parts* assembles."""
 
-    def __init__(self, masking: MaskingFilter, parts: LineParts | NoLine) -> None:
+    def __init__(self, masking: MaskingFilter, parts: LineParts | EmptyLine) -> None:
         self._masking = masking
         self._masker = masking.masker
         self._may_change = masking.masker.may_change
         self._parts = parts
 
     @classmethod
-    def of(cls, filters: list[object], parts: LineParts | NoLine | None) -> Self | None:
-        """Return the way for a handler with *filters*; None if it has to ask them one by one."""
+    def of(cls, filters: list[object], parts: LineParts | EmptyLine | None) -> Self | None:
+        """Return the fast path of a handler with *filters*; None if it has to ask them in turn."""
         kinds = [type(one) for one in filters]
         if kinds not in ([ContextFilter, ThrottleFilter, MaskingFilter], [ContextFilter, MaskingFilter]):
             return None
@@ -68,7 +68,7 @@ class OrdinaryWay:
         attributes = record.__dict__
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             # There is `extra`, or another handler's filters were here.
-            return self._line_again(attributes, call, created, process)
+            return self._line_for_next_handler(attributes, call, created, process)
         if args:
             if type(args) is not tuple:
                 return None
@@ -89,7 +89,7 @@ class OrdinaryWay:
             return None
         parts, seq = self._parts, next(sequence)
         line = parts.assemble(call, created, process, message, seq, part)
-        state = BriefState()  # which has no __init__: calling it would take longer than what it does
+        state = CompactState()  # which has no __init__: calling it would take longer than what it does
         state.context = context
         state.seq = seq
         state.message = message
@@ -105,12 +105,12 @@ class OrdinaryWay:
         attributes["log_category"] = log_category
         return line
 
-    def _line_again(
+    def _line_for_next_handler(
         self, attributes: dict[str, Any], call: Call, created: float, process: int | None
     ) -> bytes | None:
-        """Return the line of a record that has gone the ordinary way to another handler; None as `line` does."""
+        """Return the line of a record that took the fast path in another handler; None as `line` does."""
         state = attributes.get("_ginkgo")
-        if type(state) is not BriefState or state.masked_by is not self._masker:
+        if type(state) is not CompactState or state.masked_by is not self._masker:
             return None
         found = state.context.found
         if found is None or found[0] is not self._masker:

@@ -1,4 +1,4 @@
-"""OrdinaryWay: one function does what three filters and a formatter do, and leaves the same behind."""
+"""FastPath: one function does what three filters and a formatter do, and leaves the same behind."""
 
 import json
 import logging
@@ -22,14 +22,14 @@ from ginkgo_logging import context
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
-from ginkgo_logging.handlers.ordinary import OrdinaryWay
+from ginkgo_logging.handlers.fast_path import FastPath
 from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record, make_record
 from ginkgo_logging.records import known_state, state_of
 
 
 class SteppedMasking(MaskingFilter):
-    """A filter of another class: a handler that has it asks its filters and its formatter one by one."""
+    """A filter of another class: a handler that has it takes the slow path."""
 
 
 def stepwise() -> Collector:
@@ -48,12 +48,12 @@ def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options:
     )
 
 
-def took_the_ordinary_way(collector: Collector, record: logging.LogRecord) -> bool:
+def took_the_fast_path(collector: Collector, record: logging.LogRecord) -> bool:
     """Tell whether *collector* would write *record* at once; the record is used up."""
     collector.handle(record_of("the handler looks at its filters when a record comes"))
-    *_, ordinary_line = collector._ordinary
-    assert ordinary_line is not None
-    return ordinary_line(record) is not None
+    *_, fast_line = collector._fast
+    assert fast_line is not None
+    return fast_line(record) is not None
 
 
 def what_is_left(record: logging.LogRecord) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_both_ways_write_and_leave_the_same(
 @pytest.mark.parametrize(
     "record",
     [
-        record_of("an ordinary line"),
+        record_of("a plain line"),
         record_of("with %s and %d and %.2f", ("text", 5, 1.5)),
         record_of("colon: and 100%", ()),
         record_of("a warning", (), logging.WARNING),
@@ -127,11 +127,11 @@ def test_both_ways_write_and_leave_the_same(
     ],
     ids=lambda record: record.msg,
 )
-def test_what_is_ordinary(record: Record) -> None:
+def test_what_takes_the_fast_path(record: Record) -> None:
     """
     A text with plain arguments and without a secret is written at once.
     """
-    assert took_the_ordinary_way(at_once(), record)
+    assert took_the_fast_path(at_once(), record)
 
 
 @pytest.mark.parametrize(
@@ -149,11 +149,11 @@ def test_what_is_ordinary(record: Record) -> None:
     ],
     ids=lambda record: str(record.msg),
 )
-def test_what_is_not_ordinary(record: logging.LogRecord) -> None:
+def test_what_takes_the_slow_path(record: logging.LogRecord) -> None:
     """
     What may hold a secret, runs code of the caller's, is counted by the throttle or has more to say is not.
     """
-    assert not took_the_ordinary_way(at_once(), record)
+    assert not took_the_fast_path(at_once(), record)
 
 
 def two_that_share_filters() -> tuple[Collector, Collector]:
@@ -170,10 +170,10 @@ def test_the_second_handler_writes_at_once_too() -> None:
     What the first handler found out is enough for the second one, which writes the same line.
     """
     first, second = two_that_share_filters()
-    record = record_of("an ordinary line with %s", ("text",))
+    record = record_of("a plain line with %s", ("text",))
     first.handle(record)
 
-    line = second._ordinary[-1](record)  # type: ignore[misc]
+    line = second._fast[-1](record)  # type: ignore[misc]
 
     assert first.lines[-1] == line
 
@@ -186,7 +186,7 @@ def test_the_second_handler_uses_a_line_of_its_own_formatter_again() -> None:
     first = Collector(ContextFilter(), MaskingFilter(), formatter=formatter)
     second = Collector(*first.filters, formatter=formatter)  # type: ignore[arg-type]
     for _ in range(2):
-        record = record_of("an ordinary line")
+        record = record_of("a plain line")
         first.handle(record)
         second.handle(record)
 
@@ -211,11 +211,11 @@ def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     A record that a filter of another package has changed, or asked for its state, is looked at anew.
     """
     first, second = two_that_share_filters()
-    record = record_of("an ordinary line")
+    record = record_of("a plain line")
     first.handle(record)
     change(record)
 
-    assert second._ordinary[-1](record) is None  # type: ignore[misc]
+    assert second._fast[-1](record) is None  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_line_is_not_used_again_for_another_record(
     first = Collector(ContextFilter(), MaskingFilter(), formatter=formatter)
     second = Collector(*first.filters, formatter=formatter)  # type: ignore[arg-type]
     for change in (False, True):
-        record = record_of("an ordinary line")
+        record = record_of("a plain line")
         first.handle(record)
         if change:
             setattr(record, name, value)
@@ -254,7 +254,7 @@ def test_other_packages_find_nothing_in_our_place_that_they_would_write_out() ->
     """
     collector = at_once()
     collector.handle(record_of("before"))
-    record = record_of("an ordinary line")
+    record = record_of("a plain line")
     collector.handle(record)
 
     everything = json.loads(json.dumps(record.__dict__, default=lambda _: "an object"))
@@ -325,7 +325,7 @@ def test_what_cannot_be_pickled_does_not_keep_a_record_from_another_process() ->
 
     collector = at_once()
     collector.handle(record_of("before"))
-    record = record_of("an ordinary line")
+    record = record_of("a plain line")
     with context.bound(at=datetime(2026, 2, 26, 10, tzinfo=Zone())):
         collector.handle(record)
 
@@ -444,7 +444,7 @@ def test_a_handler_with_an_emit_of_its_own_keeps_it() -> None:
 
 def test_patterns_of_the_user_are_looked_for() -> None:
     """
-    With patterns of the user's own no text is ordinary.
+    With patterns of the user's own no text takes the fast path.
     """
     collector = Collector(ContextFilter(), MaskingFilter(patterns=[r"\bsk_\w+"]), formatter=JsonFormatter())
 
@@ -517,16 +517,16 @@ def test_a_filter_is_asked_whatever_other_threads_find_out() -> None:
     """
     collector = at_once()
     collector.handle(record_of("before"))
-    found = OrdinaryWay.of
+    found = FastPath.of
 
     def find_slowly(*known: Any) -> Any:
         """Let a record of another thread in between."""
-        with patch.object(OrdinaryWay, "of", found), ThreadPoolExecutor(1) as other:
+        with patch.object(FastPath, "of", found), ThreadPoolExecutor(1) as other:
             other.submit(collector.handle, record_of("in between")).result()
         return found(*known)
 
     collector.filters.append(Named())
-    with patch.object(OrdinaryWay, "of", find_slowly):
+    with patch.object(FastPath, "of", find_slowly):
         collector.handle(record_of("after"))
 
     assert [None, "of the program", "of the program"] == [row.get("trace_id") for row in collector.rows]
@@ -599,7 +599,7 @@ def test_a_value_whose_class_tells_nothing_does_not_cost_the_line(ways: Any) -> 
 # In a process of its own: what measures coverage here is interrupted too, and may keep a lock of its own.
 _INTERRUPTED = """
 import contextlib, signal
-from test_ordinary_way import at_once, record_of
+from test_fast_path import at_once, record_of
 
 def interrupt(*_):
     raise KeyboardInterrupt
