@@ -1,12 +1,14 @@
 """What one INFO line with four context fields costs, beside our peers, from one interleaved run.
 
-    python benchmarks/pipe.py [--rounds 15] [--calls 5000]
+    python benchmarks/pipe.py [--rounds 15] [--calls 5000] [--extra]
 
-Each contestant lives in a process of its own; see interleaved.py for how they are compared. All have the same
+With --extra each call brings four fields of its own too: `extra=` or, in structlog and loguru, keywords. Each
+contestant lives in a process of its own; see interleaved.py for how they are compared. All have the same
 four fields bound and write to a file. What each one does and does not do is in the last column.
 """
 
 import argparse
+import functools
 import inspect
 import logging
 import logging.config
@@ -25,6 +27,7 @@ FIELDS = {
     "portfolio_id": "portfolio-aaa",
     "strategy_id": "strategy-momentum",
 }
+EXTRA = {"order_id": "order-4711", "side": "BUY", "quantity": 100, "price": 1688.5}
 TEMPLATE, ARGUMENT = "Signal generated: BUY %s", "600519.SH"
 BASE = "stdlib %(message)s"
 OURS = "ours, logging.getLogger"
@@ -38,20 +41,30 @@ def _root(handler: logging.Handler, formatter: logging.Formatter) -> logging.Log
     return logging.getLogger("ginkgo.strategy")
 
 
-def stdlib_message(log_file: Path) -> Call:
+def _info(logger: logging.Logger, extra: dict[str, Any] | None) -> Call:
+    if extra is None:
+        return lambda: logger.info(TEMPLATE, ARGUMENT)
+    return lambda: logger.info(TEMPLATE, ARGUMENT, extra=extra)
+
+
+def _event(log: Any, extra: dict[str, Any] | None) -> Call:
+    if extra is None:
+        return lambda: log.info(TEMPLATE % ARGUMENT)
+    return lambda: log.info(TEMPLATE % ARGUMENT, **extra)
+
+
+def stdlib_message(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """Only the message."""
-    logger = _root(logging.FileHandler(log_file), logging.Formatter("%(message)s"))
-    return lambda: logger.info(TEMPLATE, ARGUMENT)
+    return _info(_root(logging.FileHandler(log_file), logging.Formatter("%(message)s")), extra)
 
 
-def stdlib_asctime(log_file: Path) -> Call:
+def stdlib_asctime(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """Time, level, name and message as text."""
     fmt = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logger = _root(logging.FileHandler(log_file), logging.Formatter(fmt))
-    return lambda: logger.info(TEMPLATE, ARGUMENT)
+    return _info(_root(logging.FileHandler(log_file), logging.Formatter(fmt)), extra)
 
 
-def json_logger(log_file: Path) -> Call:
+def json_logger(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """JSON, context, source; no masking, no throttle."""
     from pythonjsonlogger.orjson import OrjsonFormatter
 
@@ -66,11 +79,10 @@ def json_logger(log_file: Path) -> Call:
     handler = logging.FileHandler(log_file)
     handler.addFilter(FieldsFilter())
     fmt = "%(asctime)s %(levelname)s %(name)s %(message)s %(filename)s %(lineno)d %(process)d"
-    logger = _root(handler, OrjsonFormatter(fmt))
-    return lambda: logger.info(TEMPLATE, ARGUMENT)
+    return _info(_root(handler, OrjsonFormatter(fmt)), extra)
 
 
-def structlog_native(log_file: Path) -> Call:
+def structlog_native(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """JSON, context; no standard record, no source, no libraries' lines, no masking."""
     import orjson
     import structlog
@@ -86,10 +98,10 @@ def structlog_native(log_file: Path) -> Call:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     ).bind()
     structlog.contextvars.bind_contextvars(**FIELDS)
-    return lambda: log.info(TEMPLATE % ARGUMENT)
+    return _event(log, extra)
 
 
-def structlog_stdlib(log_file: Path) -> Call:
+def structlog_stdlib(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """JSON, context; no source, no masking, no throttle (as structlog's documentation wires it)."""
     import orjson
     import structlog
@@ -116,17 +128,16 @@ def structlog_stdlib(log_file: Path) -> Call:
     _root(logging.FileHandler(log_file), formatter)
     log = structlog.get_logger("ginkgo.strategy")
     structlog.contextvars.bind_contextvars(**FIELDS)
-    return lambda: log.info(TEMPLATE % ARGUMENT)
+    return _event(log, extra)
 
 
-def loguru_json(log_file: Path) -> Call:
+def loguru_json(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """JSON, context, source; no masking, no throttle, no libraries' lines."""
     from loguru import logger
 
     logger.remove()
     logger.add(log_file, serialize=True, level="INFO", diagnose=False)
-    bound = logger.bind(**FIELDS)
-    return lambda: bound.info(TEMPLATE % ARGUMENT)
+    return _event(logger.bind(**FIELDS), extra)
 
 
 class Predecessor:
@@ -147,7 +158,7 @@ class Predecessor:
         getattr(self._logger, level.lower())(message, stacklevel=4)
 
 
-def predecessor(log_file: Path) -> Call:
+def predecessor(log_file: Path, extra: None = None) -> Call:
     """Text with time and level, the whole stack for every call; no context, no masking (a stand-in)."""
     glog = Predecessor(log_file)
     return lambda: glog.INFO(TEMPLATE % ARGUMENT)
@@ -167,32 +178,32 @@ def configure(log_file: Path) -> None:
     context.bind(**FIELDS)
 
 
-def ours(log_file: Path) -> Call:
+def ours(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """JSON, context, source, seq, masking, throttle, rotating file for many processes (shipped local.yaml)."""
     configure(log_file)
-    logger = logging.getLogger("ginkgo.strategy")
-    return lambda: logger.info(TEMPLATE, ARGUMENT)
+    return _info(logging.getLogger("ginkgo.strategy"), extra)
 
 
-def ours_glog(log_file: Path) -> Call:
+def ours_glog(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """The same."""
     from ginkgo_logging import GLOG
 
     configure(log_file)
     GLOG.INFO("first use")
-    return lambda: GLOG.INFO(TEMPLATE, ARGUMENT)
+    if extra is None:
+        return lambda: GLOG.INFO(TEMPLATE, ARGUMENT)
+    return lambda: GLOG.INFO(TEMPLATE, ARGUMENT, extra=extra)
 
 
-def ours_structlog(log_file: Path) -> Call:
+def ours_structlog(log_file: Path, extra: dict[str, Any] | None = None) -> Call:
     """The same."""
     import structlog
 
     configure(log_file)
-    log = structlog.get_logger("ginkgo.strategy")
-    return lambda: log.info(TEMPLATE % ARGUMENT)
+    return _event(structlog.get_logger("ginkgo.strategy"), extra)
 
 
-CONTESTANTS: dict[str, Callable[[Path], Call]] = {
+CONTESTANTS: dict[str, Callable[..., Call]] = {
     BASE: stdlib_message,
     "stdlib asctime": stdlib_asctime,
     "python-json-logger + orjson": json_logger,
@@ -231,9 +242,14 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=5000, help="calls of a contestant in a round")
+    parser.add_argument("--extra", action="store_true", help="four fields of its own with each call")
     options = parser.parse_args()
+    extra = EXTRA if options.extra else None
+    contestants = {name: functools.partial(make, extra=extra) for name, make in CONTESTANTS.items()}
+    if options.extra:
+        del contestants["GLOG's predecessor"]  # which takes none
     with tempfile.TemporaryDirectory() as directory:
-        show(measure(CONTESTANTS, Path(directory), options.rounds, options.calls))
+        show(measure(contestants, Path(directory), options.rounds, options.calls))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName
 """Names that belong to the standard library on a record; `extra` may not use them."""
 
 # uvicorn sends the message a second time, with colour codes, under this name.
-_NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
+NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
+"""Names on a record that are no fields of the caller's."""
 
 PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 """Types of most values: they cannot change, and printing them runs none of the program's code."""
@@ -119,10 +120,10 @@ def _is_picklable(value: object) -> bool:
 
 @final
 class CompactState:
-    """The state of a record that says nothing but its message and what is bound, until more is asked for.
+    """The state of a record that says nothing but its message, what is bound and plain `extra`.
 
-    Never changed, since copies of a record share it. ``line``, if any, is what ``assembled_by`` made of it for
-    this ``call``, ``created`` and ``process``.
+    Never changed, since copies of a record share it. ``part`` is what a JSON line has of context and extra;
+    ``line``, if any, is what ``assembled_by`` made of it for this ``call``, ``created`` and ``process``.
     """
 
     # Not a tuple, which costs less: formatters and exporters of other packages write out every attribute of a
@@ -132,16 +133,20 @@ class CompactState:
         "call",
         "context",
         "created",
+        "extra",
         "line",
         "masked_by",
         "message",
+        "part",
         "process",
         "seq",
     )
 
     context: Any
+    extra: dict[str, Any] | None
     seq: int
     message: str
+    part: bytes
     masked_by: object
     assembled_by: object
     call: tuple[str, str, str, int]
@@ -151,8 +156,11 @@ class CompactState:
 
     def expand(self) -> RecordState:
         """Return the same as a `RecordState`."""
-        state = RecordState(self.context.fields, self.seq)
-        state.context, state.message, state.masked_by = self.context, self.message, self.masked_by
+        bound = self.context.fields
+        state = RecordState(bound if self.extra is None else {**bound, **self.extra}, self.seq)
+        if self.extra is None:
+            state.context = self.context
+        state.message, state.masked_by = self.message, self.masked_by
         return state
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -231,7 +239,7 @@ def _take_id(extra: dict[str, Any], name: str, bound: str | None) -> str | None:
 
 def extra_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return what `extra` (or a record factory) put on *record*, under the names used there."""
-    return {name: value for name, value in record.__dict__.items() if name not in _NOT_EXTRA}
+    return {name: value for name, value in record.__dict__.items() if name not in NOT_EXTRA}
 
 
 def rename_taken(own_fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:

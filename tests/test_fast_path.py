@@ -25,7 +25,7 @@ from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers.fast_path import FastPath
 from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record, make_record
-from ginkgo_logging.records import known_state, state_of
+from ginkgo_logging.records import ATTRIBUTES, known_state, state_of
 
 
 class SteppedMasking(MaskingFilter):
@@ -46,6 +46,11 @@ def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options:
     return make_record(
         "app.orders", level, "/srv/app/orders.py", 7, msg, args, options.get("exc_info"), "f", None
     )
+
+
+def with_extra(record: Record, **extra: Any) -> Record:
+    record.__dict__.update(extra)
+    return record
 
 
 def took_the_fast_path(collector: Collector, record: logging.LogRecord) -> bool:
@@ -78,6 +83,7 @@ _words = st.sampled_from(
 _texts = st.text(max_size=12) | _words | st.lists(_words, max_size=3).map(" ".join)
 _plain = _texts | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none()
 _names = st.sampled_from(["portfolio_id", "password", "order", "策略"]) | st.text(min_size=1, max_size=8)
+ODD_NAMES = ["level", "trace_id", "seq", "message", "asctime", "color_message", "taskName"]
 
 
 @settings(max_examples=400, deadline=None)
@@ -87,26 +93,36 @@ _names = st.sampled_from(["portfolio_id", "password", "order", "策略"]) | st.t
     level=st.sampled_from([5, logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]),
     ids=st.tuples(*[st.none() | _texts] * 3),
     bound=st.dictionaries(_names, _plain | st.lists(_plain, max_size=2), max_size=4),
+    extra=st.dictionaries(
+        _names | st.sampled_from(ODD_NAMES), _plain | st.lists(_plain, max_size=2), max_size=4
+    ),
 )
-@example("x", (), logging.INFO, ("password=abc", None, None), {})
-@example("x", (), logging.INFO, (None, None, None), {"password": "abc"})
-@example("x=%s", ("password=abc",), logging.INFO, (None, None, None), {})
+@example("x", (), logging.INFO, ("password=abc", None, None), {}, {})
+@example("x", (), logging.INFO, (None, None, None), {"password": "abc"}, {})
+@example("x=%s", ("password=abc",), logging.INFO, (None, None, None), {}, {})
+@example("x", (), logging.INFO, (None, None, None), {}, {"order": "password=abc", "策略": 1})
+@example("x", (), logging.INFO, (None, None, None), {"order": 1}, {"portfolio_id": "p", "order": "o"})
+@example("x", (), logging.INFO, (None, None, None), {}, {"order": "token", "策略": "=abc"})
+@example("x", (), logging.INFO, (None, None, None), {}, {"order": 2**70})
 def test_both_ways_write_and_leave_the_same(
     message: object,
     args: tuple[Any, ...],
     level: int,
     ids: tuple[str | None, ...],
     bound: dict[str, Any],
+    extra: dict[str, Any],
 ) -> None:
     """
     Whatever is logged, the line is the same but for its number, and so is what other handlers find.
     """
     bound = {name: value for name, value in bound.items() if name not in context.fields.CORE}
+    extra = {name: value for name, value in extra.items() if name not in ATTRIBUTES or name in ODD_NAMES}
     records, lines = [], []
     token = context._current.set(context.Context(*ids, fields=bound))
     for collector in (stepwise(), at_once(), at_once()):
         record = record_of(message, args, level)
         record.__dict__.update(created=1.5, msecs=500.0, relativeCreated=1.0)
+        record.__dict__.update(extra)
         collector.handle(record)
         records.append(what_is_left(record))
         lines.append(re.sub(rb'"seq":\d+', b'"seq":0', collector.lines[0]))
@@ -124,6 +140,7 @@ def test_both_ways_write_and_leave_the_same(
         record_of("colon: and 100%", ()),
         record_of("a warning", (), logging.WARNING),
         record_of("策略 %s", ("买入",)),
+        with_extra(record_of("extra: plain"), order_id="o-1", quantity=100, price=12.5, open=True, note=None),
     ],
     ids=lambda record: record.msg,
 )
@@ -146,6 +163,11 @@ def test_what_takes_the_fast_path(record: Record) -> None:
         record_of("failed", (), exc_info=(ValueError, ValueError("x"), None)),
         record_of("\ud800"),
         logging.makeLogRecord({"msg": "of another class"}),
+        with_extra(record_of("extra: an object"), order=ValueError("x")),
+        with_extra(record_of("extra: a secret name"), password="hunter2"),
+        with_extra(record_of("extra: a secret value"), order="token=abc"),
+        with_extra(record_of("extra: a core name"), level="gold"),
+        with_extra(record_of("extra: no extra"), color_message="x"),
     ],
     ids=lambda record: str(record.msg),
 )
@@ -170,7 +192,7 @@ def test_the_second_handler_writes_at_once_too() -> None:
     What the first handler found out is enough for the second one, which writes the same line.
     """
     first, second = two_that_share_filters()
-    record = record_of("a plain line with %s", ("text",))
+    record = with_extra(record_of("a plain line with %s", ("text",)), order="o-1")
     first.handle(record)
 
     line = second._fast[-1](record)  # type: ignore[misc]
@@ -186,7 +208,7 @@ def test_the_second_handler_uses_a_line_of_its_own_formatter_again() -> None:
     first = Collector(ContextFilter(), MaskingFilter(), formatter=formatter)
     second = Collector(*first.filters, formatter=formatter)  # type: ignore[arg-type]
     for _ in range(2):
-        record = record_of("a plain line")
+        record = with_extra(record_of("a plain line"), order="o-1")
         first.handle(record)
         second.handle(record)
 
@@ -201,17 +223,29 @@ def _failed(record: logging.LogRecord) -> None:
     record.exc_info = (ValueError, ValueError("x"), None)
 
 
+def _added(record: logging.LogRecord) -> None:
+    record.api_token = "hunter2"
+
+
+def _changed(record: logging.LogRecord) -> None:
+    record.order = "password=hunter2"
+
+
 def _asked(record: logging.LogRecord) -> None:
     state_of(record).truncated = True
 
 
-@pytest.mark.parametrize("change", [_named, _failed, _asked], ids=["id", "exception", "whole state"])
+@pytest.mark.parametrize(
+    "change",
+    [_named, _failed, _added, _changed, _asked],
+    ids=["id", "exception", "new field", "changed field", "whole state"],
+)
 def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     """
     A record that a filter of another package has changed, or asked for its state, is looked at anew.
     """
     first, second = two_that_share_filters()
-    record = record_of("a plain line")
+    record = with_extra(record_of("a plain line"), order="o-1")
     first.handle(record)
     change(record)
 
