@@ -6,7 +6,6 @@ fast path keeps on the record what the filters would keep there, so that other h
 """
 
 import logging
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from orjson import dumps
@@ -81,13 +80,14 @@ class FastPath:
         call = record.levelname, record.name, record.filename, record.lineno
         created, process = record.created, record.process
         attributes = record.__dict__
-        is_bare = len(attributes) == BARE_LENGTH and next(reversed(attributes)) == LAST_ATTRIBUTE
-        if not is_bare and "_ginkgo" in attributes:
-            return self._line_for_next_handler(attributes, call, created, process)
-        context = current()
-        extra = None if is_bare else self._plain_extra(attributes, context.fields)
-        if extra is None and not is_bare:
-            return None
+        extra = None
+        if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
+            if "_ginkgo" in attributes:
+                return self._line_for_next_handler(attributes, call, created, process)
+            texts: list[str] = []
+            extra = self._plain_extra(attributes, texts)
+            if extra is None:
+                return None
         if args:
             if type(args) is not tuple:
                 return None
@@ -98,6 +98,7 @@ class FastPath:
                 message %= args
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
                 return None
+        context = current()
         found = context.found
         if found is None or found[0] is not self._masker:
             found = self._look_at(context)
@@ -106,9 +107,11 @@ class FastPath:
             return None
         text = message
         if extra is not None:
+            if not extra.keys().isdisjoint(context.fields):
+                return None
             part = b"%b,%b" % (part, dumps(extra)[1:-1])
             # The more a text holds, the more may change in it: one look serves for all.
-            text = "\n".join([message, *[value for value in extra.values() if type(value) is str]])
+            text = "\n".join([message, *texts])
         may_change = self._may_change  # a name of its own: calling it as a method takes longer
         if may_change(text):
             return None
@@ -155,20 +158,26 @@ class FastPath:
             return state.line
         return self._parts.assemble(call, created, process, state.message, state.seq, state.part)
 
-    def _plain_extra(self, attributes: dict[str, Any], bound: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the fields of `extra`; None if not all are plain, or a name is secret, taken or *bound*."""
+    def _plain_extra(self, attributes: dict[str, Any], texts: list[str]) -> dict[str, Any] | None:
+        """Return the fields of `extra`, and add what is text among them to *texts*.
+
+        None if not all are plain, or a name is secret or taken.
+        """
         names = list(attributes)
         own = names[BARE_LENGTH:]
         if not own or names[BARE_LENGTH - 1] != LAST_ATTRIBUTE:
             return None
-        harmless = self._harmless
+        if not self._harmless.issuperset(own) and not all(map(self._is_harmless, own)):
+            return None
         extra = {}
         for name in own:
-            value = attributes[name]
-            if type(value) not in PLAIN_TYPES or (name not in harmless and not self._is_harmless(name)):
+            extra[name] = value = attributes[name]
+            kind = type(value)
+            if kind is str:
+                texts.append(value)
+            elif kind not in PLAIN_TYPES:
                 return None
-            extra[name] = value
-        return extra if extra.keys().isdisjoint(bound) else None
+        return extra
 
     def _is_harmless(self, name: object) -> bool:
         if type(name) is not str or name in NOT_EXTRA or name in CORE or len(self._harmless) >= _REMEMBERED:
