@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Query, Request
+from pydantic import Field
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from ginkgo_logging.web.problems import BadParameterError
 
@@ -17,20 +20,38 @@ MOST_OFFSET: Final = 10_000
 MOST_STEPS: Final = 240
 
 _REPEATABLE: Final = frozenset({"level", "field"})
-_FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,99}):(.{1,500})", re.DOTALL)
+_FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,99}):([\s\S]{1,500})")
 # What has a parameter of its own is asked for by that; the others are names of arguments in Python.
 _NOT_A_FIELD: Final = frozenset(
     {"level", "contains", "regex", "start_time", "end_time", "limit", "offset", "order"}
     | {"where", "step", "field", "self", "call"}
 )
+
+# What OpenAPI says of values that are refused with 400 by the service, or here. Of levels the service knows more:
+# capitals, and those that the program has given names.
+_NOT_EMPTY: Final[JsonDict] = {"minLength": 1}
+_MOMENT: Final[JsonDict] = {"format": "date-time"}
+_LEVEL: Final[JsonDict] = {"enum": ["debug", "info", "warning", "error", "critical"]}
+_OTHER_FIELD: Final[JsonDict] = {
+    "pattern": f"^(?!(?:{'|'.join(sorted(_NOT_A_FIELD))}):){_FIELD.pattern}$",
+}
+
 LINES: Final = NAMED | {"level", "contains", "field"}
 """The parameters of `line_filters`."""
 
 TIMED: Final = LINES | {"start_time", "end_time"}
 """The parameters of `timed_filters`."""
 
-Identifier = Annotated[str | None, Query(max_length=500)]
-Moment = Annotated[str | None, Query(max_length=40, description="RFC 3339, such as 2026-02-26T10:30:00Z")]
+Nothing = SkipJsonSchema[None]
+"""None for a parameter that is left out; there is no value of it that a client could send."""
+
+Identifier = Annotated[str | Nothing, Query(max_length=500, json_schema_extra=_NOT_EMPTY)]
+Moment = Annotated[
+    str | Nothing,
+    Query(max_length=40, description="RFC 3339, such as 2026-02-26T10:30:00Z", json_schema_extra=_MOMENT),
+]
+Levels = Annotated[list[Annotated[str, Field(json_schema_extra=_LEVEL)]], Field(max_length=8)]
+OtherFields = Annotated[list[Annotated[str, Field(json_schema_extra=_OTHER_FIELD)]], Field(max_length=8)]
 Order = Annotated[Literal["asc", "desc"], Query(description="`desc` is the newest first")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 Offset = Annotated[
@@ -45,16 +66,19 @@ def line_filters(
     strategy_id: Identifier = None,
     trace_id: Identifier = None,
     level: Annotated[
-        list[str] | None, Query(max_length=8, description="One of several: `level=error&level=critical`")
+        Levels | Nothing, Query(description="One of several: `level=error&level=critical`")
     ] = None,
     log_category: Identifier = None,
     logger_name: Identifier = None,
     contains: Annotated[
-        str | None, Query(max_length=500, description="In message, error message or stack trace, as it is")
+        str | Nothing,
+        Query(
+            max_length=500,
+            description="In message, error message or stack trace, as it is",
+            json_schema_extra=_NOT_EMPTY,
+        ),
     ] = None,
-    field: Annotated[
-        list[str] | None, Query(max_length=8, description="Any other field: `field=task_id:7`")
-    ] = None,
+    field: Annotated[OtherFields | Nothing, Query(description="Any other field: `field=task_id:7`")] = None,
 ) -> dict[str, Any]:
     """Return the filters on lines that the client gave, as `LogService` takes them."""
     given: dict[str, Any] = {
