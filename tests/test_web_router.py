@@ -18,7 +18,7 @@ from web_server import line, served, write
 
 from ginkgo_logging.errors import QueryError, ServiceUnavailable
 from ginkgo_logging.query import AsyncLogService, FilesBackend, LogService, Query, Row, log_service
-from ginkgo_logging.query.model import Order
+from ginkgo_logging.query.model import Order, timestamp_ns
 from ginkgo_logging.web import create_log_router
 from ginkgo_logging.web.app import create_app
 from ginkgo_logging.web.router import log_routes
@@ -34,14 +34,15 @@ SECRET = "http://reader:hunter2@loki.internal:3100"
 
 
 class BrokenStore:
-    """A store that answers nothing; *after* so many steps of a tail."""
+    """A store that answers nothing; *after*: a tail takes so many steps first, a search is empty."""
 
     def __init__(self, error: Exception, after: int = 0) -> None:
         self.error, self.after = error, after
 
     def rows(self, query: Query, order: Order) -> Generator[Row, None, None]:
-        raise self.error
-        yield
+        if not self.after:
+            raise self.error
+        yield from ()
 
     def count(self, query: Query) -> int:
         raise self.error
@@ -346,6 +347,39 @@ def test_failing_store(broken: tuple[str, httpx.Client], path: str, caplog: pyte
     assert "loki.internal" in caplog.text
 
 
+class Unsteady(FilesBackend):
+    """A store whose tail begins before it has answered, and whose *error* comes and goes."""
+
+    error: Exception | None = None
+
+    def rows(self, query: Query, order: Order) -> Generator[Row, None, None]:
+        if self.error:
+            raise self.error
+        yield from super().rows(query, order)
+
+    def tail(self, query: Query) -> Generator[Row | None, None, None]:
+        while True:
+            yield None
+
+
+@pytest.mark.parametrize("path", ["logs", "logs/stream"])
+def test_an_outage_is_logged_once(path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Each question to a store that is down is a 503, a stream's too; the log tells when that begins and ends.
+    """
+    store, streams = Unsteady(tmp_path / "app.log"), Streams(1)
+    app = FastAPI()
+    app.include_router(log_routes(LogService(store), streams))
+    statuses = []
+    with served(app, streams) as address, caplog.at_level(logging.INFO, "ginkgo_logging.web"):
+        for store.error in [ServiceUnavailable(SECRET)] * 3 + [None, None, ServiceUnavailable(SECRET)]:
+            with httpx.stream("GET", f"{address}/{path}") as answer:
+                statuses.append(answer.status_code)
+
+    assert [503, 503, 503, 200, 200, 503] == statuses
+    assert ["WARNING", "INFO", "WARNING"] == [record.levelname for record in caplog.records]
+
+
 # --- OpenAPI ------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +428,51 @@ def test_failures_are_as_documented(broken: tuple[str, httpx.Client], descriptio
     answer = broken[1].get("/logs")
 
     jsonschema.validate(answer.json(), documented(description, "/logs", answer))
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("trace_id", ["t/1"], ["", "x" * 501]),
+        ("contains", ["no funds"], ["", "x" * 501]),
+        ("level", [["error", "critical"]], [["loud"], [""], ["info"] * 9]),
+        (
+            "field",
+            [["task_id:7", "t:line\nbreak"]],
+            [["level"], ["a b:c"], ["regex:.*"], ["x:"], ["x:" + "y" * 501]],
+        ),
+        ("start_time", ["2026-02-26T10:00:00Z"], ["yesterday", "2026-02-26", ""]),
+        ("limit", [1], [0, 1001]),
+    ],
+)
+def test_parameters_are_as_documented(
+    client: httpx.Client, description: dict[str, Any], name: str, good: list[Any], bad: list[Any]
+) -> None:
+    """
+    OpenAPI admits of a parameter what the routes admit, and not what they refuse.
+    """
+    parameters = description["paths"]["/api/logs"]["get"]["parameters"]
+    (schema,) = [one["schema"] for one in parameters if one["name"] == name]
+    validator = jsonschema.Draft202012Validator(schema, format_checker=_DATE_TIMES)
+    answers = [client.get("/logs", params={name: value}).status_code for value in [*good, *bad]]
+
+    assert [200] * len(good) == answers[: len(good)]
+    assert {400, 422} >= set(answers[len(good) :])
+    assert [*[True] * len(good), *[False] * len(bad)] == [
+        validator.is_valid(value) for value in [*good, *bad]
+    ]
+    assert "null" not in json.dumps(schema)
+
+
+_DATE_TIMES = jsonschema.FormatChecker(formats=())
+
+
+@_DATE_TIMES.checks("date-time")
+def _is_date_time(value: object) -> bool:
+    try:
+        return timestamp_ns(str(value)) > 0
+    except ValueError:
+        return False
 
 
 def test_stream_is_documented_as_events(description: dict[str, Any]) -> None:
@@ -519,24 +598,29 @@ def test_hosts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("site", "destination", "status"),
+    ("site", "destination", "path", "status"),
     [
-        ("cross-site", "empty", 403),
-        ("same-site", "empty", 403),
-        ("cross-site", "iframe", 403),
-        ("cross-site", "document", 200),
-        ("same-origin", "empty", 200),
-        ("none", "document", 200),
+        ("cross-site", "empty", "logs", 403),
+        ("same-site", "empty", "logs", 403),
+        ("cross-site", "iframe", "logs", 403),
+        ("cross-site", "iframe", "logs/ui/", 403),
+        ("cross-site", "document", "logs", 403),
+        ("cross-site", "document", "traces/x", 403),
+        ("cross-site", "document", "", 200),
+        ("cross-site", "document", "logs/ui", 200),
+        ("cross-site", "document", "logs/ui/?contains=x", 200),
+        ("same-origin", "empty", "logs", 200),
+        ("none", "document", "logs", 200),
     ],
 )
-def test_pages_of_other_sites(site: str, destination: str, status: int, tmp_path: Path) -> None:
+def test_pages_of_other_sites(site: str, destination: str, path: str, status: int, tmp_path: Path) -> None:
     """
     What a browser asks for on behalf of another site's page is refused; a link to the page is none of that.
     """
     app = create_app(LogService(FilesBackend(tmp_path / "app.log")), Streams(1))
     headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Dest": destination}
     with served(app) as address:
-        answer = httpx.get(f"{address}/logs", headers=headers)
+        answer = httpx.get(f"{address}/{path}", headers=headers, follow_redirects=True)
 
     assert status == answer.status_code
 

@@ -1,6 +1,7 @@
 """The application that `ginkgo-logging web` serves: the routes, the page, and who may ask."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
@@ -16,12 +17,14 @@ from ginkgo_logging.web.stream import Streams
 LOOPBACK: Sequence[str] = ("localhost", "127.0.0.1", "[::1]")
 """The names by which a browser on this machine calls it."""
 
+_PAGE: Final = frozenset({"/", "/logs/ui", "/logs/ui/"})
+
 
 class OwnPagesOnly:
     """ASGI middleware: refuse what a page of another site asks for, which costs a search for nothing.
 
-    Browsers tell by Fetch Metadata (https://www.w3.org/TR/fetch-metadata/). Links to the page are let through,
-    and so is who is no browser.
+    Browsers tell by Fetch Metadata (https://www.w3.org/TR/fetch-metadata/). Links to the page, and to nothing
+    else, are let through, and so is who is no browser.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -33,7 +36,8 @@ class OwnPagesOnly:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             is_own = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
-            if not is_own and headers.get("sec-fetch-dest") != "document":
+            is_link = headers.get("sec-fetch-dest") == "document" and scope["path"] in _PAGE
+            if not is_own and not is_link:
                 app = PlainTextResponse("asked for by a page of another site", status_code=403)
         await app(scope, receive, send)
 

@@ -39,26 +39,49 @@ class BadParameterError(QueryError):
         self.parameter = parameter
 
 
+class Outage:
+    """Whether the store cannot answer: the first failure is logged as a warning, and that it is over."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+
+    def begin(self, error: ServiceUnavailable) -> None:
+        """Log *error*; what follows it before the end is logged as debug."""
+        # A page that is open asks again and again.
+        level = logging.DEBUG if self._is_on else logging.WARNING
+        self._is_on = True
+        _logger.log(level, "the log store cannot answer: %s", error)
+
+    def end(self) -> None:
+        """The store has answered."""
+        if self._is_on:
+            self._is_on = False
+            _logger.info("the log store answers again")
+
+
 class LogRoute(APIRoute):
     """A route whose errors become answers, whatever handlers the application has."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, wrapped."""
         handle = super().get_route_handler()
+        outage = Outage()
 
         async def answer(request: Request) -> Response:
             try:
-                return await handle(request)
+                response = await handle(request)
             except (QueryError, ServiceUnavailable) as error:
-                return problem_of(error)
+                return problem_of(error, outage)
+            outage.end()
+            return response
 
         return answer
 
 
-def problem_of(error: QueryError | ServiceUnavailable) -> Response:
-    """Return the answer; what the client may not see is logged as a warning."""
+def problem_of(error: QueryError | ServiceUnavailable, outage: Outage) -> Response:
+    """Return the answer; what the client may not see is logged, of an *outage* as a warning once."""
     if isinstance(error, ServiceUnavailable):
-        _logger.warning("the log store cannot answer: %s", error)
+        outage.begin(error)
         return problem(503, "unavailable", "the log store cannot answer now")
     parameter = error.parameter if isinstance(error, BadParameterError) else str(error).partition(":")[0]
     if parameter in _PARAMETERS or isinstance(error, BadParameterError):

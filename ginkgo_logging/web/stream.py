@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -14,8 +15,8 @@ from ginkgo_logging import fields
 from ginkgo_logging.errors import QueryError, ServiceUnavailable
 from ginkgo_logging.json_line import encode
 from ginkgo_logging.query import AsyncLogService, Row
-from ginkgo_logging.query.model import timestamp_ns
-from ginkgo_logging.web.problems import problem, problem_of
+from ginkgo_logging.query.model import nanoseconds, rfc3339, timestamp_ns
+from ginkgo_logging.web.problems import Outage, problem, problem_of
 
 MOST_MISSED: Final = 1000
 """So many lines are sent at most to a client that comes back."""
@@ -27,6 +28,7 @@ _HEADERS: Final = {
 }
 _RETRY: Final = b"retry: 1000\n\n"
 _HEARTBEAT: Final = b": \n\n"
+_JUST_NOW: Final = timedelta(seconds=1)
 
 
 class Streams:
@@ -39,6 +41,7 @@ class Streams:
         self.limit = limit
         self.open = 0
         self.ending = False
+        self.outage = Outage()
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -104,8 +107,9 @@ class LogStream(Response):
                 first = await anext(rows)
                 missed, is_cut = await self._missed()
             except (QueryError, ServiceUnavailable) as error:
-                await problem_of(error)(scope, receive, send)
+                await problem_of(error, self._streams.outage)(scope, receive, send)
                 return
+            self._streams.outage.end()
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with aclosing(self._events(first, rows, missed, is_cut=is_cut)) as events:
                 async for event in events:
@@ -135,20 +139,34 @@ class LogStream(Response):
             try:
                 row = await anext(rows)
             except (ServiceUnavailable, QueryError) as error:
-                yield b"event: unavailable\ndata: " + bytes(problem_of(error).body) + b"\n\n"
+                yield (
+                    b"event: unavailable\ndata: "
+                    + bytes(problem_of(error, self._streams.outage).body)
+                    + b"\n\n"
+                )
                 return
 
     async def _missed(self) -> tuple[list[Row], bool]:
         """Return what was written since the client's last event, and whether older lines are left out."""
         moment, _, mark = (self._last_event_id or "").partition("/")
-        with suppress(ValueError):
-            timestamp_ns(moment)
-            rows = await self._service.query_logs(start_time=moment, limit=MOST_MISSED, **self._filters)
-            rows.reverse()
-            marks = [_mark(row) for row in rows]
-            known = mark in marks
-            return rows[marks.index(mark) + 1 :] if known else rows, not known and len(rows) == MOST_MISSED
-        return [], False
+        if not _is_moment(moment):
+            # Nothing was missed; but a tail may begin before its store has answered anything, so it is asked.
+            just_now = rfc3339(nanoseconds(datetime.now(UTC) - _JUST_NOW))
+            await self._service.query_logs(start_time=just_now, limit=1, **self._filters)
+            return [], False
+        rows = await self._service.query_logs(start_time=moment, limit=MOST_MISSED, **self._filters)
+        rows.reverse()
+        marks = [_mark(row) for row in rows]
+        known = mark in marks
+        return rows[marks.index(mark) + 1 :] if known else rows, not known and len(rows) == MOST_MISSED
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        timestamp_ns(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _event(row: Row) -> bytes:
