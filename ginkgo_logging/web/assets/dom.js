@@ -18,8 +18,18 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// A text on which a reader can rely, as nodes.
-export function visible(text, { oneLine = false } = {}) {
+// A text on which a reader can rely, as nodes; *marked* is shown wherever it stands in it.
+export function visible(text, { oneLine = false, marked = "" } = {}) {
+  const nodes = document.createDocumentFragment();
+  const parts = marked ? text.split(marked) : [text];
+  parts.forEach((part, at) => {
+    if (at) nodes.append(make("mark", {}, shown(marked, oneLine)));
+    nodes.append(shown(part, oneLine));
+  });
+  return nodes;
+}
+
+function shown(text, oneLine) {
   const nodes = document.createDocumentFragment();
   const flat = oneLine ? text.replace(/\r?\n/g, "\u23ce ") : text;
   let from = 0;
@@ -63,4 +73,16 @@ export const isNested = (value) => typeof value === "object" && value !== null &
 // A field's value as a text.
 export function textOf(value) {
   return isNested(value) ? JSON.stringify(value, null, 2) : String(value);
+}
+
+// A button that copies a text, or null: only a secure context has a clipboard.
+export function copyButton(properties, shown, done, text) {
+  if (!navigator.clipboard) return null;
+  const button = make("button", { type: "button", tabIndex: -1, ...properties }, shown);
+  button.addEventListener("click", async (event) => {
+    event.stopPropagation();
+    await navigator.clipboard.writeText(text());
+    button.textContent = done;
+  });
+  return button;
 }

@@ -1,16 +1,21 @@
 // Lines over time as stacked bars, from which a range is taken: by dragging, by a click, or by keys.
 
+import { ticks } from "./axis.js";
 import { LEVELS } from "./state.js";
 import { number, say } from "./texts.js";
 import { clock, dateAndClock, dateOf, duration, micros } from "./time.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 64;
+const TOP = 13; // above it stands how many the highest bar has
+const HEIGHT = 76;
+const AXIS = 15;
+const TICK_WIDTH = 90;
 const STACKED = [...LEVELS].reverse();
 
-const shape = (tag, attributes) => {
+const shape = (tag, attributes, text = "") => {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(text);
   return element;
 };
 
@@ -32,7 +37,15 @@ export class Histogram {
     new ResizeObserver(() => this.draw()).observe(area);
   }
 
+  clear() {
+    this.answer = null;
+    this.bars = [];
+    this.from = this.to = 0;
+    this.draw();
+  }
+
   show(answer) {
+    this.answer = answer;
     this.start = micros(answer.start_time);
     this.end = micros(answer.end_time);
     this.step = BigInt(Math.round(Number(answer.step_seconds) * 1e6)) || 1n;
@@ -51,15 +64,34 @@ export class Histogram {
     this.area.setAttribute("aria-valuemax", Math.max(0, this.bars.length - 1));
     const width = this.area.clientWidth;
     if (!width) return;
-    const picture = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, "aria-hidden": "true" });
-    this.selection = shape("rect", { class: "selection", y: 0, height: HEIGHT, width: 0 });
-    picture.append(this.selection);
+    const height = HEIGHT + AXIS;
+    const picture = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" });
     const highest = Math.max(1, ...this.bars.map((bar) => bar.total));
     const slot = width / Math.max(1, this.bars.length);
     this.bars.forEach((bar, at) => this.#stack(picture, bar, at * slot, slot, highest));
+    this.#scale(picture, width, slot, highest);
+    // On top of the bars, or it would be seen between them only.
+    this.selection = shape("rect", { class: "selection", y: 0, height: HEIGHT, width: 0 });
+    picture.append(this.selection);
     this.area.replaceChildren(picture);
     this.#read(null);
     if (document.activeElement === this.area) this.#mark();
+  }
+
+  // The number of the highest bar above it, and times below.
+  #scale(picture, width, slot, highest) {
+    picture.append(shape("line", { class: "ground", x1: 0, x2: width, y1: HEIGHT, y2: HEIGHT }));
+    if (!this.bars.length) return;
+    const peak = this.bars.findIndex((bar) => bar.total === highest);
+    const side = peak * slot < 60 ? "start" : (peak + 1) * slot > width - 60 ? "end" : "middle";
+    const x = { start: peak * slot, middle: (peak + 0.5) * slot, end: (peak + 1) * slot }[side];
+    if (peak >= 0) picture.append(shape("text", { class: "peak", x, y: TOP - 4, "text-anchor": side }, number(highest)));
+    const span = BigInt(this.bars.length) * this.step;
+    for (const { moment, label } of ticks(this.start, this.start + span, Math.floor(width / TICK_WIDTH))) {
+      const at = (Number(moment - this.start) / Number(span)) * width;
+      picture.append(shape("line", { class: "tick", x1: at, x2: at, y1: HEIGHT, y2: HEIGHT + 4 }));
+      if (at > 24 && at < width - 24) picture.append(shape("text", { x: at, y: HEIGHT + AXIS - 1, "text-anchor": "middle" }, label));
+    }
   }
 
   // Errors stand on the ground line, where they can be compared; a single one among thousands is seen.
@@ -68,7 +100,7 @@ export class Histogram {
     const other = bar.total - STACKED.reduce((sum, level) => sum + Number(bar.levels[level] ?? 0), 0);
     for (const [level, count] of [...STACKED.map((name) => [name, Number(bar.levels[name] ?? 0)]), ["other", other]]) {
       if (!count) continue;
-      const height = Math.min(y, Math.max(1.5, (count / highest) * (HEIGHT - 4)));
+      const height = Math.min(y - TOP, Math.max(1.5, (count / highest) * (HEIGHT - TOP)));
       y -= height;
       picture.append(shape("rect", { class: level, x: x + 0.5, y, width: Math.max(1, slot - 1), height }));
     }
@@ -100,8 +132,8 @@ export class Histogram {
     return {
       from: dateAndClock(start, { digits }),
       to: sameDay ? clock(end, { digits }) : dateAndClock(end, { digits }),
-      count: number(sum((bar) => bar.total)),
-      errors: number(sum((bar) => Number(bar.levels.error ?? 0) + Number(bar.levels.critical ?? 0))),
+      count: sum((bar) => bar.total),
+      errors: sum((bar) => Number(bar.levels.error ?? 0) + Number(bar.levels.critical ?? 0)),
     };
   }
 
@@ -111,7 +143,7 @@ export class Histogram {
     const highest = Math.max(0, ...this.bars.map((bar) => bar.total));
     put("start", some ? dateAndClock(this.start, { digits: 0 }) : "");
     put("end", some ? dateAndClock(this.end, { digits: 0 }) : "");
-    const peak = some ? say("peak", { count: number(highest), step: duration(this.step) }) : "";
+    const peak = highest ? say("peak", { count: highest, step: duration(this.step) }) : "";
     put("read", told ? say("bar", told) : peak);
   }
 
@@ -164,7 +196,7 @@ export class Histogram {
     if (!this.bars.length) return;
     const last = this.bars.length - 1;
     const moves = { ArrowLeft: this.to - 1, ArrowRight: this.to + 1, ArrowDown: this.to - 1, ArrowUp: this.to + 1, Home: 0, End: last, PageDown: this.to - 10, PageUp: this.to + 10 };
-    if (event.key in moves) {
+    if (Object.hasOwn(moves, event.key)) {
       this.to = Math.max(0, Math.min(last, moves[event.key]));
       if (!event.shiftKey) this.from = this.to;
       this.#mark();

@@ -1,46 +1,63 @@
 // The page: from what is asked to what is shown.
 
 import { ask } from "./api.js";
-import { make, plain } from "./dom.js";
+import { Chain } from "./chain.js";
+import { clearButton, showChips } from "./chips.js";
+import { make } from "./dom.js";
+import { Form } from "./form.js";
 import { Histogram } from "./histogram.js";
 import { MOST_SHOWN, Tail } from "./live.js";
 import { Listing } from "./rows.js";
-import { addressOf, bounds, filtersOf, LEVELS, stateOf } from "./state.js";
-import { number, preferred, say, speak } from "./texts.js";
-import { duration, forInput, fromInput, micros, rfc3339, zone } from "./time.js";
+import { addressOf, between, bounds, emptyState, filtersOf, stateOf, WHENEVER, withFilter, zoomedOut } from "./state.js";
+import { tell, tellBusy, tellEmpty, tellNoProblem, tellProblem, tellTitle } from "./status.js";
+import { preferred, say, speak } from "./texts.js";
+import { rfc3339, zone } from "./time.js";
+import { advance, arrive, canGoBack, forget } from "./views.js";
 
 const PAGE = 100;
 const DEEPEST = 10_000; // the greatest offset that the routes take
 const STEPS = 120;
 
 const find = (id) => document.getElementById(id);
-const form = find("filters");
 
 let state = stateOf(location.search);
 let asking = new AbortController();
 let page = firstPage();
 
 const listing = new Listing(find("rows"), {
-  onTrace: (id) => go({ ...state, chain: id, live: false }),
-  onFilter: (name, value) => go(withFilter(name, value)),
+  onTrace: (line) => state.chain !== line.trace_id && go({ ...state, chain: line.trace_id }, line),
+  onFilter: (name, value) => go(withFilter(typed(), name, value)),
+});
+const form = new Form(find("filters"), {
+  onAsk: () => goAsForm({}),
+  traces: () => listing.lines.map((line) => line.trace_id).filter((id) => typeof id === "string"),
 });
 const histogram = new Histogram(find("histogram"), {
-  onSelect: (start, end) => go({ ...state, range: "custom", start: rfc3339(start), end: rfc3339(end) }),
+  onSelect: (start, end) => go({ ...typed(), ...between(start, end) }),
+});
+const chain = new Chain(listing, {
+  onLeave: () => (canGoBack() ? history.back() : go({ ...state, chain: "" })),
 });
 const tail = new Tail({
   // The stream is open: what was written before is asked for, and nothing falls between.
-  onOpen: async () => {
-    page = firstPage();
-    await load();
-    tail.ready();
+  onOpen: ({ isFirst }) => {
+    if (isFirst) page = firstPage();
+    if (isFirst) load();
+    else tellCount();
   },
   onLines: (lines) => {
-    listing.prepend(withoutShown(lines), MOST_SHOWN);
-    tellStatus();
+    listing.prepend(lines, MOST_SHOWN);
+    form.offer(lines.filter(Boolean));
+    tellNoProblem();
+    tellCount();
   },
-  onWaiting: (waiting) => tellStatus(waiting),
-  onLost: () => tell("live_lost"),
-  onGap: () => tell("live_gap"),
+  onWaiting: (waiting, dropped) => tell(dropped ? "paused_cut" : "paused", { waiting, kept: waiting - dropped }),
+  onLost: (error) => {
+    tellBusy(false);
+    if (error.kind === "failed" || error.kind === "unavailable") tell("live_lost");
+    else if (error.kind === "too_many_streams") tell("live_full");
+    else tellProblem(error);
+  },
 });
 
 function firstPage() {
@@ -49,119 +66,140 @@ function firstPage() {
 
 // --- what is asked ---------------------------------------------------------------------------------------
 
-function go(next) {
+// Ask something else. *line* is where it was asked: it has the focus again if it is among the answers.
+function go(next, line = null) {
+  const address = `?${addressOf(next)}`;
+  const hadFocus = hasFocus();
+  const view = leave();
   state = next;
-  const address = `?${addressOf(state)}`;
-  if (address !== location.search) history.pushState(null, "", address);
-  show();
+  if (address !== location.search) advance(address, view);
+  show({ line, hadFocus });
 }
 
-function withFilter(name, value) {
-  const next = { ...state, chain: "", fields: state.fields.filter(([other]) => other !== name) };
-  if (name === "level") next.levels = [value];
-  else if (name === "portfolio_id" || name === "trace_id") next[name] = value;
-  else next.fields.push([name, value]);
-  return next;
+function goAsForm(changes) {
+  const next = form.read(state);
+  if (next) go({ ...next, ...changes });
 }
 
-function fromForm() {
-  const given = new FormData(form);
-  const next = { ...state, chain: "" };
-  for (const name of ["contains", "portfolio_id", "trace_id"]) next[name] = given.get(name).trim();
-  next.levels = given.getAll("level");
-  next.range = given.get("range");
-  for (const name of ["start", "end"]) {
-    const text = given.get(name);
-    // The input shows whole seconds; what was selected stays exact until it is changed.
-    if (next.range !== "custom" || !text) next[name] = "";
-    else if (!state[name] || text !== forInput(micros(state[name]))) next[name] = rfc3339(fromInput(text));
-  }
-  return next;
-}
+// What is asked, with what has been typed meanwhile.
+const typed = () => ({ ...state, ...(state.chain ? {} : form.texts) });
 
-function fillForm() {
-  for (const name of ["contains", "portfolio_id", "trace_id", "range"]) form.elements[name].value = state[name];
-  for (const box of form.elements.level) box.checked = state.levels.includes(box.value);
-  for (const name of ["start", "end"]) form.elements[name].value = state[name] && forInput(micros(state[name]));
-  showMoments();
-  find("chips").replaceChildren(...state.fields.map(chip));
-  find("live").setAttribute("aria-pressed", String(state.live));
-  find("pause").hidden = !state.live;
-}
-
-function showMoments() {
-  for (const label of form.querySelectorAll(".moment")) label.hidden = form.elements.range.value !== "custom";
-}
-
-function chip([name, value]) {
-  const label = say("remove_filter", { name: plain(name), value: plain(value) });
-  const remove = make("button", { type: "button", title: label, "aria-label": label }, "×");
-  remove.addEventListener("click", () => {
-    go({ ...state, fields: state.fields.filter(([other]) => other !== name) });
-    find("status").scrollIntoView({ block: "nearest" });
-  });
-  return make("li", {}, make("span", {}, `${plain(name)} = ${plain(value)}`), remove);
-}
+// Whether the focus is somewhere; what is hidden or gone loses it only when the page is drawn.
+const hasFocus = () => document.activeElement !== document.body && document.activeElement.checkVisibility();
 
 // --- what is shown ---------------------------------------------------------------------------------------
 
-function show() {
-  fillForm();
-  setHeld(false);
-  tail.stop();
-  listing.clear();
-  page = firstPage();
-  find("chain").hidden = !state.chain;
-  find("overview").hidden = Boolean(state.chain) || state.live;
-  find("chain-id").textContent = plain(state.chain);
-  find("chain-summary").textContent = "";
-  find("more").textContent = say(state.chain ? "more_chain" : "more");
-  if (state.live && !state.chain) tail.start(filtersOf(state));
-  else load();
+// The lines that are shown, for coming back to them; null if they are not all there.
+function leave() {
+  if (find("rows").ariaBusy !== "false" || !find("problem").hidden) return null;
+  return { scroll: scrollY, page, answer: histogram.answer, texts: form.texts, rows: listing.take() };
 }
 
+function show({ line = null, hadFocus = false } = {}) {
+  frame();
+  listing.clear();
+  histogram.clear();
+  form.tellLevels({});
+  tell();
+  page = firstPage();
+  tellBusy(true);
+  if (isLive()) tail.start(filtersOf(state));
+  else load(() => (line || (hadFocus && !hasFocus())) && listing.focus(line));
+}
+
+function showAgain(view, hadFocus) {
+  frame();
+  ({ page } = view);
+  listing.put(view.rows);
+  form.texts = view.texts;
+  if (view.answer) showHistogram(view.answer);
+  else histogram.clear();
+  tellMore();
+  if (state.chain) chain.tell(page.more);
+  if (isLive()) tail.start(filtersOf(state), newest());
+  if (hadFocus && !hasFocus()) listing.focus();
+  scrollTo(0, view.scroll);
+}
+
+// What is around the lines.
+function frame() {
+  asking.abort();
+  tail.stop();
+  setHeld(false);
+  tellNoProblem();
+  tellBusy(false);
+  tellTitle(state);
+  form.fill(state);
+  showChips(find("chips"), state, { onChange: (changes) => go({ ...typed(), ...changes }), onClear: clear });
+  chain.show(state.chain);
+  listing.marked = state.chain ? "" : state.contains;
+  find("overview").hidden = Boolean(state.chain) || state.live;
+  find("zoom-out").hidden = !state.range;
+  find("more").hidden = true;
+  find("more").textContent = say(state.chain ? "more_chain" : "more");
+}
+
+const isLive = () => state.live && !state.chain;
+
+// The id of an event after which everything is new; "" if nothing is shown.
+const newest = () => (listing.length ? `${listing.lines[0].timestamp}/` : "");
+
 // The next page of lines, and with the first one the histogram.
-async function load() {
+async function load(then = () => {}) {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
   const isFirst = page.offset === 0;
-  find("problem").hidden = find("empty").hidden = true;
-  find("progress").hidden = false;
-  find("rows").setAttribute("aria-busy", "true");
+  const last = isFirst ? null : listing.lines.at(-1);
+  const hadFocus = hasFocus();
+  tellNoProblem();
+  tellBusy(true);
   try {
-    const answer = await ask("logs", questionFor(page.offset, page.end), signal);
-    if (state.live) listing.prepend(withoutShown(answer.rows.reverse()), MOST_SHOWN);
-    else listing.append(answer.rows, { chain: Boolean(state.chain) });
-    page = { ...page, offset: page.offset + answer.rows.length, end: answer.end_time, more: answer.more };
-    tellEnd();
-    if (state.chain) tellChain();
-    else if (isFirst && !state.live) await loadHistogram(signal);
+    const answer = await ask("logs", questionFor(page), signal);
+    take(answer);
+    if (isFirst && !state.live && !state.chain) await loadHistogram(signal);
   } catch (error) {
     if (error.name === "AbortError") return;
-    tellProblem(error);
+    tellProblem(error, { behind: !isFirst });
   }
   if (signal.aborted) return;
-  find("progress").hidden = true;
-  find("rows").setAttribute("aria-busy", "false");
+  tellBusy(false);
+  then();
+  // The button that asked may be gone.
+  if (!isFirst && hadFocus && !hasFocus()) listing.focus(last);
+}
+
+function take(answer) {
+  page = { ...page, offset: page.offset + answer.rows.length, end: answer.end_time, more: answer.more };
+  form.offer(answer.rows);
+  if (isLive()) {
+    listing.prepend(answer.rows.reverse(), MOST_SHOWN);
+    tail.ready(newest());
+  } else {
+    listing.append(answer.rows, { chain: Boolean(state.chain) });
+  }
+  if (state.chain) chain.tell(page.more);
+  tellMore();
 }
 
 async function loadHistogram(signal) {
-  tellStatus();
   const question = timed(filtersOf(state), page.end);
   question.set("steps", String(STEPS));
-  const answer = await ask("logs/histogram", question, signal);
-  page.count = Number(answer.count);
-  histogram.show(answer);
-  tellLevels(answer.levels);
-  tellStatus();
+  showHistogram(await ask("logs/histogram", question, signal));
 }
 
-function questionFor(offset, end) {
+function showHistogram(answer) {
+  page.count = Number(answer.count);
+  histogram.show(answer);
+  form.tellLevels(answer.levels);
+  tellCount();
+}
+
+function questionFor({ offset, end }) {
   if (state.chain) {
-    const chain = new URLSearchParams({ trace_id: state.chain, order: "asc", limit: "1000", offset: String(offset) });
-    if (end) chain.set("end_time", end);
-    return chain;
+    const question = new URLSearchParams({ trace_id: state.chain, order: "asc", limit: "1000", offset: String(offset) });
+    if (end) question.set("end_time", end);
+    return question;
   }
   const question = state.live ? filtersOf(state) : timed(filtersOf(state), end);
   question.set("limit", String(PAGE));
@@ -178,100 +216,73 @@ function timed(question, end) {
   return question;
 }
 
-function withoutShown(lines) {
-  const shown = new Set([...find("rows").querySelectorAll("tr.line")].map((row) => JSON.stringify(row.line)));
-  return lines.filter((line) => !shown.has(JSON.stringify(line)));
-}
-
 // --- what is told ----------------------------------------------------------------------------------------
 
-function tell(name, values) {
-  find("status").textContent = say(name, values);
-}
-
-function tellStatus(waiting = null) {
-  const shown = number(listing.length);
-  if (waiting !== null) tell("paused", { waiting: number(waiting) });
-  else if (state.live) tell(listing.length ? "live_count" : "live_waiting", { shown });
+function tellCount() {
+  const shown = listing.length;
+  if (state.chain) tell();
+  else if (state.live) tell(shown ? "live_count" : "live_waiting", { shown });
   else if (page.count === null) tell("count_unknown", { shown });
-  else tell("count", { shown, count: number(page.count) });
-  if (listing.length) find("empty").hidden = true;
+  else tell("count", { shown, count: page.count });
 }
 
-function tellEnd() {
+function tellMore() {
   const isTooDeep = page.more && page.offset > DEEPEST;
-  find("more").hidden = !page.more || isTooDeep || state.live;
-  const nothing = listing.length === 0;
-  find("empty").hidden = !(nothing || isTooDeep);
-  if (nothing) find("empty").textContent = say(state.live ? "none_yet" : "none");
-  else if (isTooDeep) find("empty").textContent = say("too_deep");
-  tellStatus();
+  find("more").hidden = !page.more || isTooDeep || isLive();
+  if (!listing.length) tellEmpty(isLive() ? "none_yet" : "none", state, ...wider());
+  else if (isTooDeep) tellEmpty("too_deep", state);
+  tellCount();
 }
 
-function tellChain() {
-  const lines = [...find("rows").querySelectorAll("tr.line")].map((row) => row.line);
-  const [first, last] = [lines[0], lines.at(-1)].map((line) => line && micros(line.timestamp));
-  find("chain-summary").textContent = say(page.more ? "chain_cut" : "chain_summary", {
-    count: number(lines.length),
-    duration: duration(lines.length ? last - first : 0n),
-    errors: number(lines.filter((line) => ["error", "critical"].includes(line.level)).length),
-  });
-}
-
-function tellLevels(levels) {
-  for (const box of form.elements.level) {
-    const count = levels[box.value];
-    box.parentElement.querySelector(".count").textContent = count ? number(Number(count)) : "";
-  }
-}
-
-function tellProblem(error) {
-  const problem = find("problem");
-  problem.querySelector("strong").textContent = say(error.kind ?? "failed");
-  problem.querySelector("span").textContent = plain(error.message);
-  problem.hidden = false;
-  find("more").hidden = true;
+// Buttons for who finds nothing.
+function wider() {
+  if (isLive() || state.chain) return [];
+  const anyTime = make("button", { type: "button" }, say("any_time"));
+  anyTime.addEventListener("click", () => go({ ...typed(), ...WHENEVER }));
+  return [...(state.range ? [anyTime] : []), ...(addressOf(state).size ? [clearButton(clear)] : [])];
 }
 
 // --- what is done ----------------------------------------------------------------------------------------
 
+function clear() {
+  go({ ...emptyState(), live: state.live });
+}
+
 function setHeld(isHeld) {
   tail.hold(isHeld);
   find("pause").setAttribute("aria-pressed", String(isHeld));
-  if (!isHeld && tail.isRunning) tellStatus();
+  if (!isHeld && tail.isRunning) tellCount();
+}
+
+function zoomOut() {
+  if (histogram.answer) go({ ...typed(), ...zoomedOut(histogram.start, histogram.end) });
 }
 
 function start() {
-  for (const level of LEVELS) {
-    const box = make("input", { type: "checkbox", name: "level", value: level });
-    box.setAttribute("form", "filters");
-    find("levels").append(make("label", { className: level }, box, make("span", {}, level), make("span", { className: "count" })));
-  }
   speak(preferred());
   find("language").value = preferred();
   find("zone").textContent = zone();
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    go(fromForm());
-  });
-  find("levels").addEventListener("change", () => go(fromForm()));
-  form.elements.range.addEventListener("change", () => {
-    showMoments();
-    if (form.elements.range.value !== "custom") go(fromForm());
-    else form.elements.start.focus();
-  });
-  find("live").addEventListener("click", () => go({ ...fromForm(), live: !state.live }));
+  find("live").addEventListener("click", () => goAsForm({ live: !state.live }));
   find("pause").addEventListener("click", () => setHeld(!tail.held));
-  find("back").addEventListener("click", () => go({ ...state, chain: "" }));
+  find("zoom-out").addEventListener("click", zoomOut);
   find("more").addEventListener("click", () => load());
-  find("retry").addEventListener("click", () => show());
+  // What is there stays: only what is missing is asked for again.
+  find("retry").addEventListener("click", () => (page.offset && page.more ? load() : show({ hadFocus: true })));
   find("language").addEventListener("change", (event) => {
     speak(event.target.value, { keep: true });
+    forget();
     show();
   });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    listing.focus();
+  });
   addEventListener("popstate", () => {
+    const hadFocus = hasFocus();
+    const view = arrive(leave());
     state = stateOf(location.search);
-    show();
+    if (view) showAgain(view, hadFocus);
+    else show({ hadFocus });
   });
   show();
 }

@@ -20,7 +20,7 @@ const asDate = (moment) => new Date(Number(moment / 1000n));
 
 export function dateOf(moment) {
   const date = asDate(moment);
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${pad(date.getFullYear(), 4)}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
 }
 
 export function clock(moment, { digits = 3 } = {}) {
@@ -31,9 +31,19 @@ export function clock(moment, { digits = 3 } = {}) {
 
 export const dateAndClock = (moment, options) => `${dateOf(moment)} ${clock(moment, options)}`;
 
-// For an input of the kind datetime-local, and back.
-export const forInput = (moment) => `${dateOf(moment)}T${clock(moment, { digits: 0 })}`;
-export const fromInput = (text) => BigInt(new Date(text).getTime()) * 1000n;
+// What a person writes, in the form of the table or of RFC 3339; null if it is no moment. Without a zone it is
+// local time, and what is left out at the end is zero.
+export function fromText(text) {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?\s*(Z|[+-]\d\d:\d\d)?$/i.exec(text.trim());
+  if (!parts) return null;
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0));
+  const last = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (month < 1 || month > 12 || day < 1 || day > last || hour > 23 || minute > 59 || second > 59) return null;
+  const whole = `${parts.slice(1, 4).join("-")}T${[hour, minute, second].map((part) => pad(part)).join(":")}`;
+  const milliseconds = Date.parse(whole + (parts[8] ?? "").toUpperCase());
+  if (Number.isNaN(milliseconds)) return null;
+  return BigInt(milliseconds) * 1000n + BigInt((parts[7] ?? "").padEnd(6, "0"));
+}
 
 export function duration(length) {
   const milliseconds = Number(length) / 1000;
