@@ -963,12 +963,31 @@ def test_filters_fold_on_a_small_screen(page: Page) -> None:
         .map((name) => document.querySelector(`[name=${name}]`).checkVisibility())"""
     folded = page.run(seen)
     top = page.run("return document.querySelector('tr.line').getBoundingClientRect().top")
+    names = [*page.all("#fold"), *page.open("?level=info&portfolio_id=p1").all("#fold")]
     page.click("#fold")
     unfolded = page.run(seen), page.run("return document.getElementById('fold').ariaExpanded")
     page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     assert ([True, False, False], ([True] * 3, "true")) == (folded, unfolded)
+    assert ["Filters", "Filters (2)"] == names
     assert top < 300
+
+
+def test_chain_on_a_small_screen(page: Page) -> None:
+    """
+    On a narrow screen each line of a chain shows its time, the times since, and its level, none cut off.
+    """
+    small = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", small)
+    page.open("?chain=trace-1")
+    cut = page.run(
+        """return [...document.querySelectorAll("tr.line :is(.when, .level)")]
+            .filter((cell) => cell.scrollWidth > cell.clientWidth || !cell.clientWidth).length"""
+    )
+    shown = page.all(".offset, .gap")
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    assert (0, 24) == (cut, len(shown))
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------
@@ -1060,6 +1079,27 @@ def test_failed_older_lines(page: Page) -> None:
 
     assert (True, 100, "retry") == (is_seen, kept, focused)
     assert [] == page.settled().all("#problem")
+
+
+def test_failed_histogram(page: Page) -> None:
+    """
+    When lines come but their counts do not, the lines are shown with the problem above, and all is asked again.
+    """
+    there = page.service.backend
+
+    class Uncounted(FilesBackend):
+        def histogram(self, query: Query, step: int) -> dict[int, dict[str, int]]:
+            raise ServiceUnavailable("overloaded")
+
+    page.service.backend = Uncounted(page.path)
+    page.open()
+    told = page.all("#problem strong"), len(page.messages), page.all("#status")
+    page.service.backend = there
+    page.click("#retry").settled()
+    page.browser.get_log("browser")
+
+    assert (["The log store cannot answer now."], 100, ["100 lines"]) == told
+    assert (100, ["100 of 240 lines"]) == (len(page.messages), page.all("#status"))
 
 
 # --- live -------------------------------------------------------------------------------------------------------

@@ -62,6 +62,9 @@ export class Form {
     this.#tellMoments([]);
     for (const id of ["fields", "levels", "chips", "live"]) find(id).hidden = Boolean(state.chain);
     find("fold").hidden = Boolean(state.chain);
+    // What is folded away and has no chip is counted, lest it be forgotten.
+    const folded = [state.portfolio_id, state.trace_id, ...state.levels].filter(Boolean).length;
+    find("fold").textContent = folded ? `${say("filters")} (${folded})` : say("filters");
     find("live").setAttribute("aria-pressed", String(state.live));
     find("pause").hidden = !state.live || Boolean(state.chain);
   }

@@ -9,7 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const TOP = 13; // above it stands how many the highest bar has
 const HEIGHT = 76;
 const AXIS = 15;
-const TICK_WIDTH = 90;
+const TICK_WIDTH = 70;
 const STACKED = [...LEVELS].reverse();
 
 const shape = (tag, attributes, text = "") => {

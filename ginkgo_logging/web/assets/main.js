@@ -23,6 +23,7 @@ const find = (id) => document.getElementById(id);
 let state = stateOf(location.search);
 let asking = new AbortController();
 let page = firstPage();
+let again = () => show({ hadFocus: true }); // what "try again" does
 
 const listing = new Listing(find("rows"), {
   onTrace: (line) => state.chain !== line.trace_id && go({ ...state, chain: line.trace_id }, line),
@@ -56,7 +57,10 @@ const tail = new Tail({
     tellBusy(false);
     if (error.kind === "failed" || error.kind === "unavailable") tell("live_lost");
     else if (error.kind === "too_many_streams") tell("live_full");
-    else tellProblem(error);
+    else {
+      again = () => show({ hadFocus: true });
+      tellProblem(error);
+    }
   },
 });
 
@@ -160,6 +164,8 @@ async function load(then = () => {}) {
     if (isFirst && !state.live && !state.chain) await loadHistogram(signal);
   } catch (error) {
     if (error.name === "AbortError") return;
+    // What is there stays: only the lines that are missing are asked for again.
+    again = () => (isFirst ? show({ hadFocus: true }) : load());
     tellProblem(error, { behind: !isFirst });
   }
   if (signal.aborted) return;
@@ -266,8 +272,7 @@ function start() {
   find("pause").addEventListener("click", () => setHeld(!tail.held));
   find("zoom-out").addEventListener("click", zoomOut);
   find("more").addEventListener("click", () => load());
-  // What is there stays: only what is missing is asked for again.
-  find("retry").addEventListener("click", () => (page.offset && page.more ? load() : show({ hadFocus: true })));
+  find("retry").addEventListener("click", () => again());
   find("language").addEventListener("change", (event) => {
     speak(event.target.value, { keep: true });
     forget();
