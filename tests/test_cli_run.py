@@ -41,6 +41,15 @@ def _outcome(process: "subprocess.Popen[str]", text: str = "") -> tuple[int, str
     return process.returncode, out, ADDRESS.sub("0x", CONSOLE_LINE.sub("", error))
 
 
+def command_of(folder: Path) -> str:
+    """What pip writes as the command `ginkgo-logging`."""
+    path = folder / "ginkgo-logging"
+    path.write_text(
+        "import sys\nfrom ginkgo_logging.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    return str(path)
+
+
 def both(*command: str, text: str = "", **options: Any) -> Iterator[tuple[int, str, str]]:
     """What plain `python` makes of *command*, then what we make of it."""
     processes = [_start(*command, **options), _start(*OURS, *command, **options)]
@@ -272,6 +281,45 @@ def test_script_ends_as_under_python(write: Callable[[str, str], Path], ending: 
     assert plain == ours
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_script_ends_so_through_the_command_too(
+    write: Callable[[str, str], Path], tmp_path: Path, ending: str
+) -> None:
+    """
+    The interpreter goes on using the command's own `__main__` after the program: it must still be there.
+    """
+    write("program.py", ENDINGS[ending])
+    debug = {"PYTHONMALLOC": "debug"}  # what is freed is overwritten
+
+    plain = _outcome(_start("program.py", env=debug), "abc")
+    ours = _outcome(_start(command_of(tmp_path), "run", "program.py", env=debug), "abc")
+
+    assert plain == ours
+
+
+@pytest.mark.parametrize("ending", ["exit code", "exception", "syntax error", "stdin", "pickle", "killed"])
+def test_standard_input_as_the_program(write: Callable[[str, str], Path], ending: str) -> None:
+    """
+    `-` is the program that comes through standard input.
+    """
+    source = write("program.py", ENDINGS[ending]).read_text(encoding="utf-8")
+
+    plain, ours = both("-", "-x", "1", text=source)
+
+    assert plain == ours
+
+
+@pytest.mark.parametrize("python", [[], ["-P"]], ids=["", "-P"])
+def test_program_on_standard_input_sees_itself(python: list[str]) -> None:
+    """
+    It finds in `__main__`, in sys.argv and in sys.path what it finds under plain python.
+    """
+    plain, ours = both("-", "a", text=textwrap.dedent(PORTRAIT), python=python)
+
+    assert plain[0] == 0, plain
+    assert plain == ours
+
+
 @pytest.mark.parametrize(
     "ending",
     ["exit code", "exit text", "exception", "chained", "syntax error", "keyboard interrupt", "terminated"],
@@ -349,6 +397,31 @@ def test_source_encodings(write: Callable[[str, str], Path], source: bytes) -> N
     assert plain == ours
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"x = 1\nprint('\xe9')\n",
+        b'x = """\n\xe9\n"""\n',
+        b"def f(:\n\xe9\n",
+        b"# coding: nosuch\nprint(1)\n",
+        b"# coding: ascii\nprint('\xe9')\n",
+        b"# coding: utf-8\nprint('\xe9')\n",
+        b"\n\nprint('\xe9')\n# coding: latin-1\n1/0\n",
+    ],
+    ids=["undeclared", "inside a string", "wrong syntax too", "unknown", "ascii", "utf-8", "declared late"],
+)
+def test_source_that_does_not_decode(write: Callable[[str, str], Path], source: bytes) -> None:
+    """
+    The words of the SyntaxError are the interpreter's.
+    """
+    write("program.py", "").write_bytes(source)
+
+    plain, ours = both("program.py", env={"PYTHONIOENCODING": "utf-8"})
+
+    assert plain[0] == 1, plain
+    assert plain == ours
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("command", [["program.py", "a"], ["-m", "program", "a"]], ids=" ".join)
 def test_multiprocessing(write: Callable[[str, str], Path], method: str, command: list[str]) -> None:
@@ -381,18 +454,17 @@ def test_multiprocessing(write: Callable[[str, str], Path], method: str, command
     assert plain == ours
 
 
-def test_console_script(write: Callable[[str, str], Path]) -> None:
+def test_console_script(write: Callable[[str, str], Path], tmp_path: Path) -> None:
     """
     The installed command is as good as `python -m ginkgo_logging`.
     """
-    command = write("bin/ginkgo-logging", "import sys\nfrom ginkgo_logging.cli import main\nsys.exit(main())")
     write(
         "program.py",
         "import sys; print(sys.path[0], sys.argv, '__file__' in globals())\nraise KeyboardInterrupt",
     )
 
     plain = _outcome(_start("program.py", "x"))
-    ours = _outcome(_start(str(command), "run", "program.py", "x"))
+    ours = _outcome(_start(command_of(tmp_path), "run", "program.py", "x"))
 
     assert plain == ours
 

@@ -12,15 +12,15 @@ from ginkgo_logging.errors import GinkgoLoggingError, ServiceUnavailable
 from ginkgo_logging.formatters.plain import escape
 
 _COMMANDS = {
-    "run": "run any Python program with the layer installed",
-    "demo": "show in ten seconds what the layer does",
-    "check": "check config.yaml and dictConfig files, or explain what a logger's records meet",
-    "query": "show the log lines that fulfil conditions",
-    "trace": "show every line of one trace as a tree, with offsets and gaps",
+    "run": "run any Python program with logging set up before it starts",
+    "demo": "log as a small program does, and show what was written",
+    "check": "check config.yaml and dictConfig files, or show what becomes of a logger's records",
+    "query": "show matching log lines",
+    "trace": "show all lines of one trace as a tree, with the time between them",
     "tail": "show the last log lines, and follow",
-    "count": "count log lines, exactly",
-    "stats": "show when, of what level and what errors there were",
-    "web": "the log lines on a page in the browser",
+    "count": "count matching log lines",
+    "stats": "chart lines by time and level, and group the errors",
+    "web": "serve the log lines as a web page",
 }
 
 

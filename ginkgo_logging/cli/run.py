@@ -1,4 +1,4 @@
-"""``ginkgo-logging run``: any Python program, as under plain ``python``, with the layer installed."""
+"""``ginkgo-logging run``: any Python program, as under plain ``python``, with logging set up before it starts."""
 
 import argparse
 import builtins
@@ -6,6 +6,7 @@ import importlib.machinery
 import io
 import os
 import pkgutil
+import re
 import runpy
 import sys
 import types
@@ -15,14 +16,19 @@ from types import TracebackType
 from ginkgo_logging import context
 from ginkgo_logging.config import setup
 
-_USAGE = "ginkgo-logging run [OPTIONS] (SCRIPT | -m MODULE) [ARGS ...]"
+_USAGE = "ginkgo-logging run [OPTIONS] (SCRIPT | - | -m MODULE) [ARGS ...]"
 _NOTES = """\
-SCRIPT is a file, or a directory or zip archive with a __main__.py. What follows SCRIPT or MODULE is the
-program's own. A child process that multiprocessing starts by fork goes on logging; one that it spawns begins
-without the layer: let it call ginkgo_logging.setup(), or log through GLOG, which sets itself up. It finds
---mode and --config in its environment, as LOGGING_MODE and LOGGING_CONFIG.
+SCRIPT is a file, or a directory or zip archive with a __main__.py; - is the script on standard input. What
+follows SCRIPT or MODULE is the program's own. A child process that multiprocessing starts by fork goes on
+logging; in one that it spawns logging is not set up: let it call ginkgo_logging.setup(), or log through GLOG,
+which sets itself up. It finds --mode and --config in its environment, as LOGGING_MODE and LOGGING_CONFIG.
 """
 _TAKE_A_VALUE = ("--config", "--mode", "--trace-id")
+_ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
+_UTF8_BOM = b"\xef\xbb\xbf"
+
+# The interpreter that runs the console script goes on using the namespace of its __main__, but does not own it.
+_replaced: list[types.ModuleType] = []
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +53,7 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
             return arguments[:position], arguments[position:]
         if argument == "--":
             return arguments[:position], arguments[position + 1 :]
-        if not argument.startswith("-"):
+        if not argument.startswith("-") or argument == "-":
             break
         position += 2 if argument in _TAKE_A_VALUE else 1
     return arguments[:position], arguments[position:]
@@ -59,7 +65,11 @@ def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         _take_place(["-m", *options.program], os.getcwd(), always=False)
         program = _module(options.module)
     elif not options.program:
-        parser.error("name a script, or -m and a module")
+        parser.error("name a script, - for standard input, or -m and a module")
+    elif options.program[0] == "-":
+        source = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        _take_place(options.program, "", always=False)
+        program = _script("<stdin>", source, importlib.machinery.BuiltinImporter)
     elif pkgutil.get_importer(options.program[0]) is not None:  # a directory, or a zip archive
         _take_place(options.program, _absolute(options.program[0]), always=True)
         program = _module("__main__", alter_argv=False)
@@ -74,7 +84,7 @@ def execute(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int
             sys.stderr.write(f"[Errno {exc.errno}] {exc.strerror}\n")
             return 2
         _take_place(options.program, os.path.dirname(os.path.realpath(path)), always=False)
-        program = _script(path, source)
+        program = _script(path, source, _loader_of(path, source))
     setup(options.config, mode=options.mode)
     _hand_down(options)
     context.set_trace_id(options.trace_id or context.new_trace_id())
@@ -109,6 +119,7 @@ def _become(program: Callable[[], object]) -> int:
     main.__dict__["__builtins__"] = builtins
     if sys.version_info < (3, 14):  # later, annotations are made when asked for
         main.__annotations__ = {}
+    _replaced.append(sys.modules["__main__"])
     sys.modules["__main__"] = main
     try:
         program()
@@ -133,17 +144,55 @@ def _hide_our_frames(trace: TracebackType | None) -> None:
     sys.excepthook = show
 
 
-def _script(path: str, source: bytes) -> Callable[[], None]:
+def _script(path: str, source: bytes, loader: object) -> Callable[[], None]:
     def run() -> None:
         main = sys.modules["__main__"]
-        code = pkgutil.read_code(io.BytesIO(source))  # as runpy does; None: not a .pyc
-        loader = (
-            importlib.machinery.SourceFileLoader if code is None else importlib.machinery.SourcelessFileLoader
-        )
-        main.__dict__.update(__file__=path, __cached__=None, __loader__=loader("__main__", path))
-        exec(code or compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - the job
+        main.__dict__.update(__file__=path, __cached__=None, __loader__=loader)
+        exec(_read_code(source) or _compiled(path, source), main.__dict__)  # noqa: S102 - the job
 
     return run
+
+
+def _loader_of(path: str, source: bytes) -> object:
+    machinery = importlib.machinery
+    loader = machinery.SourceFileLoader if _read_code(source) is None else machinery.SourcelessFileLoader
+    return loader("__main__", path)
+
+
+def _read_code(source: bytes) -> types.CodeType | None:
+    """Return the code in a .pyc, as runpy does; None if *source* is none."""
+    return pkgutil.read_code(io.BytesIO(source))
+
+
+def _compiled(path: str, source: bytes) -> types.CodeType:
+    """Compile *source*; bytes that do not decode are reported as the interpreter does for a file."""
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, UnicodeDecodeError):
+        problem = _decoding_problem(path, source)
+        if problem is None:
+            raise
+    raise SyntaxError(problem)
+
+
+def _decoding_problem(path: str, source: bytes) -> str | None:
+    """Return what the interpreter says of a file that does not decode; None if `compile` says the same."""
+    declared = next((match for line in source.splitlines()[:2] if (match := _ENCODING.match(line))), None)
+    name = declared[1].decode() if declared else "utf-8"
+    try:
+        source.decode(name)
+    except LookupError:
+        return f"encoding problem: {name}"
+    except UnicodeDecodeError as exc:
+        if declared:
+            return None if name.lower().startswith("utf") else f"encoding problem: {name}"
+        if not source.startswith(_UTF8_BOM):
+            line = source.count(b"\n", 0, exc.start) + 1
+            return (
+                f"Non-UTF-8 code starting with '\\x{source[exc.start]:02x}' in file {path} on line {line}, but "
+                "no encoding declared; see https://peps.python.org/pep-0263/ for details"
+            )
+    return None
 
 
 def _module(name: str, *, alter_argv: bool = True) -> Callable[[], None]:
