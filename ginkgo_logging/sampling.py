@@ -9,6 +9,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
+from ginkgo_logging.arguments import whole_number
+
 _T = TypeVar("_T")
 
 _RATES_REMEMBERED = 10_000
@@ -79,8 +81,8 @@ class TraceBuffer(Generic[_T]):
     """
 
     def __init__(self, *, items: int = 200, traces: int = 1000) -> None:
-        self._items = _at_least_one("items", items)
-        self._traces = _at_least_one("traces", traces)
+        self._items = whole_number("items", items, least=1)
+        self._traces = whole_number("traces", traces, least=1)
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -137,9 +139,3 @@ def _rate(name: str, value: float) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
     return float(value)
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value

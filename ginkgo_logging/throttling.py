@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.lazy_pattern import lazy_pattern
 
 OTHERS = "other patterns"
@@ -102,9 +103,9 @@ class Throttle:
         max_patterns: int = 1000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._limit = _at_least_one("limit", limit)
+        self._limit = whole_number("limit", limit, least=1)
         self._seconds = _positive("seconds", seconds)
-        self._max_patterns = _at_least_one("max_patterns", max_patterns)
+        self._max_patterns = whole_number("max_patterns", max_patterns, least=1)
         self._clock = clock
         self.reset_after_fork()
 
@@ -336,12 +337,6 @@ def pattern_of(text: str) -> str:
     that long values cut off at different places do not make different patterns.
     """
     return _VARIABLE.sub(lambda match: f"<{match.lastgroup}>", text[:_KEPT])[:_PATTERN_LENGTH]
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value
 
 
 def _positive(name: str, value: float) -> float:

@@ -398,3 +398,13 @@ class TestElsewhere:
         )
 
         assert "[]\n" == result.stdout
+
+
+def test_wrong_color_is_refused() -> None:
+    """
+    A text is neither true nor false, whatever it says.
+    """
+    wrong: Any = "never"
+
+    with pytest.raises(ValueError, match="color must be true or false, got 'never'"):
+        ConsoleHandler(color=wrong)

@@ -729,3 +729,13 @@ class TestProcessorFilter:
         """
         with pytest.raises(ValueError, match=named):
             ProcessorFilter(**options)
+
+
+def test_throttle_refuses_a_wrong_switch() -> None:
+    """
+    A text is neither true nor false, whatever it says.
+    """
+    wrong: Any = "no"
+
+    with pytest.raises(ValueError, match="enabled must be true or false, got 'no'"):
+        ThrottleFilter(enabled=wrong)

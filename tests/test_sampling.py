@@ -232,9 +232,9 @@ def test_16_threads_lose_no_item() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"items": 0}, "items must be a whole number of at least 1, got 0"),
-        ({"traces": "many"}, "traces must be a whole number of at least 1, got 'many'"),
-        ({"traces": True}, "traces must be a whole number of at least 1, got True"),
+        ({"items": 0}, "items must be a whole number from 1, got 0"),
+        ({"traces": "many"}, "traces must be a whole number from 1, got 'many'"),
+        ({"traces": True}, "traces must be a whole number from 1, got True"),
     ],
 )
 def test_a_bad_bound_is_refused(options: dict[str, Any], message: str) -> None:

@@ -462,10 +462,10 @@ def test_16_threads_lose_no_event() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "limit must be a whole number of at least 1, got 0"),
-        ({"limit": "5"}, "limit must be a whole number of at least 1, got '5'"),
-        ({"limit": True}, "limit must be a whole number of at least 1, got True"),
-        ({"max_patterns": 1.5}, "max_patterns must be a whole number of at least 1, got 1.5"),
+        ({"limit": 0}, "limit must be a whole number from 1, got 0"),
+        ({"limit": "5"}, "limit must be a whole number from 1, got '5'"),
+        ({"limit": True}, "limit must be a whole number from 1, got True"),
+        ({"max_patterns": 1.5}, "max_patterns must be a whole number from 1, got 1.5"),
         ({"seconds": 0}, "seconds must be a finite number above 0, got 0"),
         ({"seconds": float("nan")}, "seconds must be a finite number above 0, got nan"),
         ({"seconds": float("inf")}, "seconds must be a finite number above 0, got inf"),

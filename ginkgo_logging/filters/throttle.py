@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Iterable
 
+from ginkgo_logging import arguments
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.records import RecordState, message_of, state_of
@@ -30,7 +31,7 @@ class ThrottleFilter(logging.Filter):
     ) -> None:
         super().__init__()
         self.throttle = Throttle(limit=limit, seconds=seconds, max_patterns=max_patterns)
-        self._enabled = enabled
+        self._enabled = arguments.boolean("enabled", enabled)
         self._timer: threading.Timer | None = None
         _instances.add(self)
 

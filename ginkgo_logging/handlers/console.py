@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, TextIO
 
+from ginkgo_logging import arguments
 from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
 from ginkgo_logging.handlers.stream import StreamHandler
 from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, state_of
@@ -32,6 +33,8 @@ class ConsoleHandler(StreamHandler):
         color: bool | None = None,
         level: int | str = logging.NOTSET,
     ) -> None:
+        if color is not None:
+            arguments.boolean("color", color)
         super().__init__(stream=sys.stderr if stream is None else stream, level=level)
         self._layout: logging.Formatter | None = None
         self.setFormatter(PlainFormatter())
