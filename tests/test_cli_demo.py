@@ -32,10 +32,22 @@ def demo(*options: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedProcess[str]":
+def shown(tmp_path_factory: pytest.TempPathFactory, command: Path) -> "subprocess.CompletedProcess[str]":
     """What the demo prints in local mode."""
     home = tmp_path_factory.mktemp("home")
-    return demo("--directory", str(home / "demo"), HOME=str(home))
+    return demo(
+        "--directory", str(home / "demo"), HOME=str(home), PATH=f"{command.parent}:{os.environ['PATH']}"
+    )
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command as pip installs it."""
+    path = tmp_path_factory.mktemp("bin") / "ginkgo-logging"
+    lines = f"#!{sys.executable}", "import sys", "from ginkgo_logging.cli import main", "sys.exit(main())", ""
+    path.write_text("\n".join(lines))
+    path.chmod(0o755)
+    return path
 
 
 def test_it_works(shown: "subprocess.CompletedProcess[str]") -> None:
@@ -252,3 +264,30 @@ def test_on_a_terminal(tmp_path: Path) -> None:
     assert 0 == process.wait(timeout=30)
     assert re.search(rb"\x1b\[[\d;]*mERROR ", output)
     assert b"Your program:" in output
+
+
+def test_hints_can_be_pasted_where_the_command_is_not_on_the_path(tmp_path: Path, command: Path) -> None:
+    """
+    Then they name it as it was called.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "/nowhere"}
+
+    for called, shown_as in (
+        ([str(command)], str(command)),
+        (DEMO[:-1], f"{sys.executable} -m ginkgo_logging"),
+    ):
+        done = subprocess.run(
+            [*called, "demo", "--directory", str(tmp_path / "my demo")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        (hint,) = re.findall("^Read them all:  (.*)$", done.stdout, re.MULTILINE)
+        pasted = subprocess.run(
+            ["/bin/sh", "-c", hint], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+
+        assert hint.startswith(f"{shown_as} trace ")
+        assert "Engine completed" in pasted.stdout

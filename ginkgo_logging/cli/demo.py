@@ -8,17 +8,21 @@ import json
 import logging
 import os
 import random
+import shlex
+import shutil
+import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ginkgo_logging import context, fields
 from ginkgo_logging.accounting import stats
-from ginkgo_logging.config import setup, shipped, shutdown
+from ginkgo_logging.config import setup, shutdown
+from ginkgo_logging.config_files import shipped
 from ginkgo_logging.glog import GLOG
 
 _PORTFOLIOS = {
@@ -67,12 +71,12 @@ def execute(options: argparse.Namespace) -> int:
         _show_file(log_file, start, trace_id)
     _show_accounts(counted)
     if options.mode == "local":
-        _say(f"Read them all:  ginkgo-logging trace {trace_id} --file {log_file}")
-    _say("Your program:   ginkgo-logging run your_script.py ARGS...")
+        _say(f"Read them all:  {_command()} trace {trace_id} --file {shlex.quote(str(log_file))}")
+    _say(f"Your program:   {_command()} run your_script.py ARGS...")
     return 0
 
 
-def _set_up(mode: str, log_file: Path) -> None:
+def _set_up(mode: Literal["local", "container"], log_file: Path) -> None:
     """Use the shipped file and the defaults: what the user has configured is for the user's programs."""
     for name in [name for name in os.environ if name.startswith("LOGGING_")]:
         del os.environ[name]
@@ -99,12 +103,23 @@ def _show_accounts(counted: dict[str, dict[str, int]]) -> None:
     _say("")
 
 
+def _command() -> str:
+    """Return what a shell takes for this command, which may lie in an environment that is not activated."""
+    if shutil.which("ginkgo-logging"):
+        return "ginkgo-logging"
+    if Path(sys.argv[0]).name == "ginkgo-logging":
+        return shlex.quote(sys.argv[0])
+    return f"{shlex.quote(sys.executable)} -m ginkgo_logging"
+
+
 def _is_masked_url(row: _Row) -> bool:
     return row[fields.LOGGER_NAME].startswith("urllib3") and "***" in row[fields.MESSAGE]
 
 
 def _shortened(row: _Row) -> _Row:
-    return {key: f"{v[:60]}..." if isinstance(v, str) and len(v) > 90 else v for key, v in row.items()}
+    return {
+        key: f"{v[:30]}...{v[-50:]}" if isinstance(v, str) and len(v) > 90 else v for key, v in row.items()
+    }
 
 
 def _say(text: str) -> None:

@@ -161,7 +161,8 @@ def _loader_of(path: str, source: bytes) -> object:
 
 def _read_code(source: bytes) -> types.CodeType | None:
     """Return the code in a .pyc, as runpy does; None if *source* is none."""
-    return pkgutil.read_code(io.BytesIO(source))
+    code: types.CodeType | None = pkgutil.read_code(io.BytesIO(source))
+    return code
 
 
 def _compiled(path: str, source: bytes) -> types.CodeType:
