@@ -169,7 +169,7 @@ def configure(log_file: Path) -> None:
     import yaml
 
     from ginkgo_logging import context, setup
-    from ginkgo_logging.config import shipped
+    from ginkgo_logging.config_files import shipped
 
     document: dict[str, Any] = yaml.safe_load(shipped("local").text)
     del document["handlers"]["console"]

@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from ginkgo_logging import settings
 from ginkgo_logging.config_files import ConfigFile
@@ -12,20 +12,26 @@ from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.throttle import flush_all
 from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.settings import Settings
-from ginkgo_logging.transaction import configure, transaction
+from ginkgo_logging.transaction import configure, detach, transaction
 from ginkgo_logging.yaml_file import line_of
 
-installed: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
-"""The handlers that the last `apply` has made."""
-
-times = 0
-"""How often the configuration has changed."""
-
+_made: "weakref.WeakSet[logging.Handler]" = weakref.WeakSet()
+_changes = 0
 _applying: set[int] = set()
 
 
 class Superseded(Exception):  # noqa: N818 - as of QueueFull, not an error
     """What was to be applied is no longer wanted; nothing has changed."""
+
+
+def generation() -> int:
+    """Return how often the configuration has changed: another number says that it is another one."""
+    return _changes
+
+
+def handlers_made() -> Collection[logging.Handler]:
+    """Return the handlers that the last `apply` has made."""
+    return _made
 
 
 def apply(
@@ -46,7 +52,7 @@ def apply(
     thread = threading.get_ident()
     if thread in _applying:
         raise ConfigError("a dictConfig file that setup() applies cannot call setup() itself")
-    global times
+    global _changes
     flush_all()
     _applying.add(thread)
     try:
@@ -61,14 +67,20 @@ def apply(
                     _apply(file, kept)
                 if open_files:
                     _open_files()
-                times += 1
+                _changes += 1
             except BaseException:
                 settings.activate(before)
                 raise
     finally:
         _applying.discard(thread)
-    installed.clear()
-    installed.update(made)
+    _made.clear()
+    _made.update(made)
+
+
+def take_back(others: Iterable[logging.Handler] = ()) -> None:
+    """Take the handlers that the last `apply` has made, and *others*, off all loggers and close them."""
+    detach(weakref.WeakSet([*others, *_made]))
+    _made.clear()
 
 
 def _apply(file: ConfigFile, keep: Collection[logging.Handler]) -> None:
@@ -79,7 +91,7 @@ def _apply(file: ConfigFile, keep: Collection[logging.Handler]) -> None:
     try:
         configure(document, keep=keep)
     except (Exception, SystemExit) as exc:
-        reason = _reason(exc)
+        reason = reason_of(exc)
         raise ConfigError(f"{_place(file, reason)}: {reason}") from exc
 
 
@@ -91,11 +103,11 @@ def _place(file: ConfigFile, reason: str) -> str:
     return f"{file.name}:{line}" if line else file.name
 
 
-def _reason(exc: BaseException) -> str:
+def reason_of(exc: BaseException) -> str:
     """Return what dictConfig says and why: it names the section, its cause names the fault."""
     text = str(exc) or type(exc).__name__
     cause = exc.__cause__
-    return f"{text}: {_reason(cause)}" if cause is not None else text
+    return f"{text}: {reason_of(cause)}" if cause is not None else text
 
 
 def _open_files() -> None:

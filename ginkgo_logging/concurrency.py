@@ -61,7 +61,7 @@ class propagate(Generic[_P, _T]):  # noqa: N801 - called like a function
         return self._context.copy().run(self._function, *args, **kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        carried = self._carried or _Carried(self._context.copy().run(context.current), config.given)
+        carried = self._carried or _Carried(self._context.copy().run(context.current), config.last_setup())
         return _arrive, (self._function, carried)
 
 
@@ -104,7 +104,7 @@ def child_initializer(then: Callable[..., object] | None = None, *arguments: Any
     bound now. Never fails for a reason of its own: a child that cannot be configured like its parent says so in
     a warning, and logs with its settings.
     """
-    return partial(_begin_child, _Carried(context.current(), config.given), then, arguments)
+    return partial(_begin_child, _Carried(context.current(), config.last_setup()), then, arguments)
 
 
 def _begin_child(carried: "_Carried", then: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
@@ -151,11 +151,12 @@ def _portable(value: object) -> object:
 class _Carried:
     """What is bound, and the arguments of `setup`, in a form that can be pickled whatever they are."""
 
-    def __init__(self, bound: context.Context, given: tuple[Path, Mapping[str, Any]] | None) -> None:
+    def __init__(self, bound: context.Context, given: config.SetupCall | None) -> None:
         ids = {"trace_id": bound.trace_id, "span_id": bound.span_id, "log_category": bound.log_category}
         self._bound = {name: _portable(value) for name, value in (ids | dict(bound.fields)).items()}
         if given is not None:
-            given = given[0], {name: _portable(value) for name, value in given[1].items()}
+            portable = {name: _portable(value) for name, value in given.arguments.items()}
+            given = config.SetupCall(given.directory, portable)
         self._given = given
 
     def restore(self) -> None:
@@ -169,7 +170,7 @@ class _Carried:
 
     def configure(self) -> None:
         """Call `setup` as it was called, unless this process was configured by a fork or by its main module."""
-        if self._given is None or config.given is not None:
+        if self._given is None or config.last_setup() is not None:
             return
         directory, arguments = self._given
         try:

@@ -4,52 +4,36 @@ import contextlib
 import functools
 import logging
 import os
-import warnings
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from ginkgo_logging import applying, context, record_factory, settings, uncaught
-from ginkgo_logging.applying import Superseded, apply, installed
-from ginkgo_logging.config_files import (
-    ENVIRONMENTS,
-    ConfigFile,
-    find,
-    find_candidates,
-    places,
-    read,
-    refuse_if_others_may_write,
-    shipped,
-)
+from ginkgo_logging import applying, captured_warnings, context, record_factory, settings, uncaught
+from ginkgo_logging.applying import Superseded, apply
+from ginkgo_logging.arguments import boolean
+from ginkgo_logging.config_files import ConfigFile, find, places, shipped
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.throttle import flush_all
 from ginkgo_logging.importing import forget, when_imported
 from ginkgo_logging.integrations import servers
 from ginkgo_logging.settings import Settings
-from ginkgo_logging.transaction import detach, lock
+from ginkgo_logging.transaction import lock
 from ginkgo_logging.watching import Stamp, Watcher, stamps_of
 
-__all__ = [
-    "ENVIRONMENTS",
-    "ConfigFile",
-    "apply",
-    "find",
-    "find_candidates",
-    "read",
-    "refuse_if_others_may_write",
-    "setup",
-    "setup_or_defaults",
-    "shipped",
-    "shutdown",
-]
+__all__ = ["SetupCall", "last_setup", "setup", "setup_again", "setup_or_defaults", "shutdown"]
 
-_captures_warnings = False
 _watcher: Watcher | None = None
 _own_logger = logging.getLogger("ginkgo_logging")
 
-given: tuple[Path, Mapping[str, Any]] | None = None
-"""Working directory and arguments of the last `setup`, for processes that begin without; None without one."""
+
+class SetupCall(NamedTuple):
+    """Working directory and arguments of one call of `setup`, to call it so again."""
+
+    directory: Path
+    arguments: Mapping[str, Any]
+
+
+_last_setup: SetupCall | None = None
 
 _Found = tuple[Settings, Callable[[], list[ConfigFile]], dict[Path, Stamp]]
 """The settings, a function that reads what to apply, and the stamps of the files that it may come from."""
@@ -58,14 +42,14 @@ _Found = tuple[Settings, Callable[[], list[ConfigFile]], dict[Path, Stamp]]
 def setup(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     *,
-    mode: str | None = None,
-    format: str | None = None,  # noqa: A002 - the name of the setting
+    mode: Literal["auto", "container", "local"] | None = None,
+    format: Literal["json", "plain"] | None = None,  # noqa: A002 - the name of the setting
     console_level: str | int | None = None,
     file_level: str | int | None = None,
     file_path: str | os.PathLike[str] | None = None,
-    mask_fields: list[str] | None = None,
+    mask_fields: Collection[str] | None = None,
     capture_warnings: bool = True,
-    uncaught_exceptions: tuple[str, ...] | list[str] | bool = True,
+    uncaught_exceptions: Collection[str] | bool = True,
     structlog: bool = True,
     watch: bool | None = None,
 ) -> None:
@@ -81,25 +65,38 @@ def setup(
     Raises `ConfigError` for anything wrong; the configuration there was then goes on as if nothing had been.
     Handlers that the new configuration takes off their loggers are closed. Thread-safe.
     """
-    global given
-    arguments = dict(locals())
+    global _last_setup
+    of_settings: dict[str, Any] = {
+        "mode": mode,
+        "format": format,
+        "console_level": console_level,
+        "file_level": file_level,
+        "mask_fields": mask_fields,
+        "watch": watch,
+    }
+    of_hooks = {
+        "capture_warnings": capture_warnings,
+        "uncaught_exceptions": uncaught_exceptions,
+        "structlog": structlog,
+    }
     hooks = _hooks(uncaught_exceptions)
-    load = functools.partial(
-        _load,
-        config,
-        mode=mode,
-        format=format,
-        console_level=console_level,
-        file_level=file_level,
-        local_file_path=str(file_path) if isinstance(file_path, os.PathLike) else file_path,
-        mask_fields=mask_fields,
-        watch=watch,
-    )
+    for name in ("capture_warnings", "structlog"):
+        _refuse_no_boolean(name, of_hooks[name])
+    local_file_path = str(file_path) if isinstance(file_path, os.PathLike) else file_path
+    load = functools.partial(_load, config, local_file_path=local_file_path, **of_settings)
     chosen, find_files, seen = load()
     apply(find_files(), chosen, keep=_outliving_setup)
     _join(hooks, capture_warnings=capture_warnings, structlog=structlog)
     _watch(load if chosen.watch else None, seen)
-    given = _absolute(Path()), arguments
+    given = {"config": config, "file_path": file_path, **of_settings, **of_hooks}
+    _last_setup = SetupCall(_absolute(Path()), given)
+
+
+def _refuse_no_boolean(name: str, value: object) -> None:
+    try:
+        boolean(name, value)
+    except ValueError:
+        raise ConfigError(f"setup({name}=): {value!r} is not allowed; it must be true or false") from None
 
 
 def _load(
@@ -128,7 +125,7 @@ def _absolute(here: Path) -> Path:
 
 def _settings_file(here: Path) -> list[Path]:
     try:
-        return [here / settings.directory() / "config.yaml"]
+        return [here / settings.config_file()]
     except ConfigError:  # a user without a home has none
         return []
 
@@ -152,7 +149,12 @@ def setup_again() -> None:
     For a dictConfig file or mapping that a server applies after the program's own set-up:
     ``formatters: {any: {(): ginkgo_logging.config.setup_again}}`` leaves the pipe as it was meant to be.
     """
-    setup(**({} if given is None else given[1]))
+    setup(**({} if _last_setup is None else _last_setup.arguments))
+
+
+def last_setup() -> SetupCall | None:
+    """Return how `setup` was called last, for processes that begin without; None after `shutdown` and before."""
+    return _last_setup
 
 
 def setup_or_defaults() -> list[Exception]:
@@ -160,7 +162,7 @@ def setup_or_defaults() -> list[Exception]:
 
     What is valid of the settings stays in force, `mask_fields` above all.
     """
-    global given
+    global _last_setup
     try:
         setup()
     except Exception as exc:  # noqa: BLE001 - called from the program's first log call
@@ -170,7 +172,7 @@ def setup_or_defaults() -> list[Exception]:
             with contextlib.suppress(Exception):
                 apply([shipped(attempt.environment)], attempt)
                 _join(uncaught.HOOKS, capture_warnings=True, structlog=True)
-                given = _absolute(Path()), {}
+                _last_setup = SetupCall(_absolute(Path()), {})
                 break
         if chosen.watch:  # the file may be mended
             _watch(_load, stamps_of(_settings_file(_absolute(Path()))))
@@ -180,7 +182,10 @@ def setup_or_defaults() -> list[Exception]:
 
 def _join(hooks: tuple[str, ...], *, capture_warnings: bool, structlog: bool) -> None:
     record_factory.install()
-    _capture_warnings(wanted=capture_warnings)
+    if capture_warnings:
+        captured_warnings.install()
+    else:
+        captured_warnings.uninstall()
     uncaught.install(hooks)
     if structlog:
         when_imported("structlog", _configure_structlog)
@@ -196,44 +201,35 @@ def shutdown() -> None:
     Closes our handlers on the root logger too where plain dictConfig made them. Safe to call twice, and without
     `setup`. Levels stay; lines logged afterwards go where Python sends them by default.
     """
-    global given
-    given = None
+    global _last_setup
+    _last_setup = None
     _watch(None)
     flush_all()
     record_factory.uninstall()
     uncaught.uninstall()
-    _capture_warnings(wanted=False)
+    captured_warnings.uninstall()
     forget("structlog")
     forget("opentelemetry.trace")
     servers.leave()
     context.span_source = None
-    ours = [one for one in logging.getLogger().handlers if type(one).__module__.startswith("ginkgo_logging.")]
-    detach(weakref.WeakSet([*ours, *installed]))
-    installed.clear()
+    applying.take_back(filter(_is_ours, logging.getLogger().handlers))
     settings.activate(None)
 
 
-def _capture_warnings(*, wanted: bool) -> None:
-    """Send warnings to the logger ``py.warnings``, or take that back if it was done here."""
-    global _captures_warnings
-    if wanted:
-        before = warnings.showwarning
-        logging.captureWarnings(capture=True)
-        _captures_warnings |= warnings.showwarning is not before
-    elif _captures_warnings:
-        logging.captureWarnings(capture=False)
-        _captures_warnings = False
+def _is_ours(handler: logging.Handler) -> bool:
+    return type(handler).__module__.startswith("ginkgo_logging.")
 
 
-def _hooks(chosen: tuple[str, ...] | list[str] | bool) -> tuple[str, ...]:  # noqa: FBT001 - see setup
+def _hooks(chosen: Collection[str] | bool) -> tuple[str, ...]:  # noqa: FBT001 - see setup
     if isinstance(chosen, bool):
         return uncaught.HOOKS if chosen else ()
-    for name in chosen:
-        if name not in uncaught.HOOKS:
-            allowed = ", ".join(uncaught.HOOKS)
-            raise ConfigError(
-                f"setup(uncaught_exceptions=): {name!r} is not allowed; it must be of {allowed}"
-            )
+    # A text is a collection too, of its characters.
+    wrong = [chosen] if isinstance(chosen, str) else [name for name in chosen if name not in uncaught.HOOKS]
+    if wrong:
+        allowed = ", ".join(uncaught.HOOKS)
+        raise ConfigError(
+            f"setup(uncaught_exceptions=): {wrong[0]!r} is not allowed; it must be of {allowed}; or true or false"
+        )
     return tuple(chosen)
 
 
@@ -269,7 +265,7 @@ def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] |
     """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it."""
     seen = None
     try:
-        times = applying.times
+        generation = applying.generation()
         chosen, find_files, seen = load()
         files = find_files()
         # A setup() in another thread counts from its change on, not only when it has a watcher of its own.
@@ -277,7 +273,7 @@ def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] |
             files,
             chosen,
             keep=_guests,
-            is_wanted=lambda: watcher is _watcher and times == applying.times,
+            is_wanted=lambda: watcher is _watcher and generation == applying.generation(),
         )
     except Superseded:
         return None
@@ -296,5 +292,5 @@ def _guests() -> list[logging.Handler]:
     return [
         one
         for one in logging.getLogger().handlers
-        if one not in installed and not type(one).__module__.startswith("ginkgo_logging.")
+        if one not in applying.handlers_made() and not _is_ours(one)
     ]

@@ -3,9 +3,9 @@
 import contextlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ginkgo_logging import settings
 from ginkgo_logging.errors import ConfigError
@@ -45,12 +45,31 @@ def find(
             return on_top
         config = chosen.environment
     environment, candidates = find_candidates(chosen, config, here)
+    return [*down_to_complete(candidates, read, lambda: shipped(environment)), *on_top]
+
+
+class _Layer(Protocol):
+    @property
+    def incremental(self) -> bool: ...
+
+
+_File = TypeVar("_File", bound=_Layer)
+
+
+def down_to_complete(
+    candidates: Iterable[Path], read: Callable[[Path], _File], last: Callable[[], _File]
+) -> list[_File]:
+    """Return the files to apply in order: the strongest that is complete, and the incremental ones before it.
+
+    *last* makes the one that stands below all *candidates*.
+    """
+    on_top: list[_File] = []
     for path in candidates:
         file = read(path)
         on_top.insert(0, file)
         if not file.incremental:
             return on_top
-    return [shipped(environment), *on_top]
+    return [last(), *on_top]
 
 
 def find_candidates(
@@ -180,7 +199,7 @@ def refuse_if_others_may_write(path: Path) -> Path:
 
 
 def _is_protected(place: Path, info: os.stat_result) -> bool:
-    """Whether nobody can use the permission to write: as in /tmp, or on a read-only mount (a ConfigMap)."""
+    """Return whether nobody can use the permission to write: as in /tmp, or on a read-only mount."""
     if stat.S_ISDIR(info.st_mode) and info.st_mode & stat.S_ISVTX:
         return True
     return bool(os.statvfs(place).f_flag & os.ST_RDONLY)

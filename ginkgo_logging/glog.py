@@ -274,7 +274,7 @@ def _make_record(
 
 
 def _console_level() -> str:
-    return (settings.in_force() or settings.examine()[0]).console_level
+    return settings.in_force_or_valid().console_level
 
 
 def _level_number(level: int | str, default: int | None = None) -> int:

@@ -24,7 +24,7 @@ def handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
 
 
 def is_of_type(handler_type: str, handler: logging.Handler) -> bool:
-    """Whether *handler* is of one of `HANDLER_TYPES`.
+    """Return whether *handler* is of one of `HANDLER_TYPES`.
 
     ``console`` is a handler on a terminal or standard stream, ``file`` one that writes a file, ``error`` one
     whose name begins with "error".
@@ -41,7 +41,7 @@ def is_of_type(handler_type: str, handler: logging.Handler) -> bool:
 
 
 def writes_to(handler: logging.Handler, path: str) -> bool:
-    """Whether *handler* writes the file at *path*."""
+    """Return whether *handler* writes the file at *path*."""
     own = getattr(handler, "filename", None) or getattr(handler, "baseFilename", None)
     return isinstance(own, str) and os.path.realpath(own) == os.path.realpath(path)
 
@@ -67,7 +67,7 @@ class SharedFilters(logging.Filter):
     def _fallback(self) -> logging.Filterer:
         if self._own is None:
             self._own = own = logging.Filterer()
-            chosen = settings.in_force() or settings.examine()[0]
+            chosen = settings.in_force_or_valid()
             own.addFilter(ContextFilter())
             own.addFilter(
                 ThrottleFilter(
@@ -76,12 +76,13 @@ class SharedFilters(logging.Filter):
                     seconds=chosen.throttle_seconds,
                 )
             )
-            own.addFilter(
-                MaskingFilter(
-                    fields=chosen.mask_fields, allow=chosen.mask_allow, patterns=chosen.mask_patterns
-                )
-            )
+            own.addFilter(masking_of(chosen))
         return self._own
+
+
+def masking_of(chosen: settings.Settings) -> MaskingFilter:
+    """Return a masking filter as the shipped files have it under the settings *chosen*."""
+    return MaskingFilter(fields=chosen.mask_fields, allow=chosen.mask_allow, patterns=chosen.mask_patterns)
 
 
 def _is_complete(handler: logging.Handler) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -78,8 +78,10 @@ def names(value: object) -> tuple[str, ...]:
     """Read a list of names; a text is split at its commas."""
     if isinstance(value, str):
         value = [name for name in value.split(",") if name.strip()]
-    if isinstance(value, list | tuple) and all(isinstance(name, str) and name.strip() for name in value):
-        return tuple(name.strip() for name in value)
+    if isinstance(value, Collection) and not isinstance(value, Mapping):
+        given = list(value)
+        if all(isinstance(name, str) and name.strip() for name in given):
+            return tuple(name.strip() for name in given)
     raise ValueError("a list of names")
 
 

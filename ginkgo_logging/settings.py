@@ -7,7 +7,7 @@ loads with the standard library alone; the names that it may use are in `NAMES_F
 import logging
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -68,17 +68,9 @@ class Settings(NamedTuple):
 
     def __repr__(self) -> str:
         """Show no credential."""
-        shown = (f"{name}={self._shown(name)}" for name in self._fields)
+        values = ((option, getattr(self, option.name)) for option in OPTIONS)
+        shown = (f"{one.name}={one.shown(repr(value)) if value else repr(value)}" for one, value in values)
         return f"Settings({', '.join(shown)})"
-
-    def _shown(self, name: str) -> str:
-        value = getattr(self, name)
-        return "(hidden)" if value and name in SECRET_NAMES else without_userinfo(repr(value))
-
-
-def without_userinfo(text: str) -> str:
-    """Return *text* without the user and password of any address in it."""
-    return re.sub(r"//\S*@", "//", text)
 
 
 # --- where each setting stands ------------------------------------------------------------------------------
@@ -92,6 +84,11 @@ class Option(NamedTuple):
     key: str
     variable: str
     parse: Callable[[object], Any]
+
+    def shown(self, text: str) -> str:
+        """Return *text*, a value of this setting, without what must not be seen: credentials."""
+        # Of an address, all but the user and password.
+        return "(hidden)" if self.name in SECRET_NAMES else re.sub(r"//\S*@", "//", text)
 
 
 OPTIONS: Final = (
@@ -126,6 +123,7 @@ OPTIONS: Final = (
     Option("loki_lookback", "loki.lookback", "LOKI_LOOKBACK", options.seconds),
     Option("loki_timeout", "loki.timeout", "LOKI_TIMEOUT", options.seconds),
 )
+_BY_KEY: Final = {option.key: option for option in OPTIONS}
 SECTIONS: Final = ("logging", "loki")
 """What is ours in config.yaml; other sections belong to the host application."""
 
@@ -151,6 +149,11 @@ def directory() -> Path:
         raise ConfigError(f"{DIRECTORY}: {exc}; set HOME or GINKGO_DIR") from None
 
 
+def config_file() -> Path:
+    """Return the path of the user's config.yaml, whether there is one or not; raises as `directory` does."""
+    return directory() / "config.yaml"
+
+
 def load(**arguments: object) -> Settings:
     """Read config.yaml and the environment; *arguments*, where not None, win over both.
 
@@ -174,8 +177,8 @@ def examine(**arguments: object) -> tuple[Settings, list[ConfigError]]:
         try:
             chosen[option.name] = option.parse(value)
         except ValueError as exc:
-            shown = "(hidden)" if option.name in SECRET_NAMES else f"{without_userinfo(repr(value)):.80}"
-            faults.append(ConfigError(f"{where()}: {shown} is not allowed; it must be {exc}"))
+            shown = option.shown(repr(value))
+            faults.append(ConfigError(f"{where()}: {shown:.80} is not allowed; it must be {exc}"))
     return Settings()._replace(**chosen), faults
 
 
@@ -198,7 +201,7 @@ def _given_as_arguments(arguments: Mapping[str, object], faults: list[ConfigErro
 def _given_in_file(faults: list[ConfigError]) -> Iterator[_Given]:
     """Yield what our sections of config.yaml say; other sections belong to the host application."""
     try:
-        path = directory() / "config.yaml"
+        path = config_file()
     except ConfigError:
         return
     try:
@@ -215,36 +218,51 @@ def _given_in_file(faults: list[ConfigError]) -> Iterator[_Given]:
     def wrong(keys: tuple[str, ...], problem: str) -> None:
         faults.append(ConfigError(place(keys) + problem))
 
-    by_key = {option.key: option for option in OPTIONS}
-    for keys, value in _flatten({} if document is None else document, (), by_key, wrong):
-        yield by_key[".".join(keys)], value, partial(place, keys)
+    for entry in entries({} if document is None else document):
+        keys, allowed = tuple(map(str, entry.keys)), ", ".join(entry.allowed)
+        if entry.option is not None:
+            yield entry.option, entry.value, partial(place, keys)
+        elif entry.is_known:
+            kind = type(entry.value).__name__
+            wrong(keys, f" must be a mapping with the keys {allowed}; it is of type {kind}")
+        else:
+            wrong(keys, f": unknown key; allowed here: {allowed}")
 
 
-_Wrong = Callable[[tuple[str, ...], str], None]
+class Entry(NamedTuple):
+    """One place in config.yaml: a setting, or, where *option* is None, a fault.
+
+    The fault is a key that is not *allowed*, or, where *is_known*, a value that is no mapping of *allowed* keys.
+    """
+
+    keys: tuple[object, ...]
+    value: object
+    option: Option | None
+    allowed: tuple[str, ...]
+    is_known: bool = True
 
 
-def _flatten(
-    value: object, keys: tuple[str, ...], known: Collection[str], wrong: _Wrong
-) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Yield (keys, value) of each setting in or below *value*; report what is no setting to *wrong*."""
+def entries(value: object, keys: tuple[object, ...] = ()) -> Iterator[Entry]:
+    """Yield each setting in or below *value*, which stands at *keys*, and each fault.
+
+    A key beside our sections is none: it belongs to the host application.
+    """
     prefix = "".join(f"{key}." for key in keys)
-    here = dict.fromkeys(
-        key.removeprefix(prefix).partition(".")[0] for key in known if key.startswith(prefix)
-    )
-    allowed = ", ".join(here)
+    here = (option.key.removeprefix(prefix) for option in OPTIONS if option.key.startswith(prefix))
+    allowed = tuple(dict.fromkeys(key.partition(".")[0] for key in here))
     if not isinstance(value, Mapping):
-        wrong(keys, f" must be a mapping with the keys {allowed}; it is of type {type(value).__name__}")
+        yield Entry(keys, value, None, allowed)
         return
     for name, inner in value.items():
-        path = (*keys, str(name))
-        if name not in here:
+        path = (*keys, name)
+        option = _BY_KEY.get(".".join(map(str, path)))
+        if str(name) not in allowed:
             if keys:
-                wrong(path, f": unknown key; allowed here: {allowed}")
+                yield Entry(path, inner, None, allowed, is_known=False)
+        elif option is not None and inner is not None:
+            yield Entry(path, inner, option, allowed)
         elif inner is not None:
-            if ".".join(path) in known:
-                yield path, inner
-            else:
-                yield from _flatten(inner, path, known, wrong)
+            yield from entries(inner, path)
 
 
 # --- the settings in force, and what a YAML file may take from them ----------------------------------------
@@ -260,6 +278,11 @@ def active() -> Settings:
 def in_force() -> Settings | None:
     """Return the settings in force; None, without reading anything, if there are none yet."""
     return _active
+
+
+def in_force_or_valid() -> Settings:
+    """Return the settings in force; if there are none yet, what is valid of those that would be. Never raises."""
+    return _active if _active is not None else examine()[0]
 
 
 def activate(settings: Settings | None) -> Settings:

@@ -16,7 +16,7 @@ from ginkgo_logging import settings
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.formatters import JsonFormatter
-from ginkgo_logging.logger_handlers import handlers_of
+from ginkgo_logging.logger_handlers import handlers_of, masking_of
 
 Row = dict[str, Any]
 
@@ -150,10 +150,8 @@ class _Pipe:
         return row
 
     def _masking_of_settings(self) -> MaskingFilter:
-        chosen = settings.in_force() or settings.examine()[0]
+        chosen = settings.in_force_or_valid()
         if chosen != self._chosen:
             self._chosen = chosen
-            self._masking = MaskingFilter(
-                fields=chosen.mask_fields, allow=chosen.mask_allow, patterns=chosen.mask_patterns
-            )
+            self._masking = masking_of(chosen)
         return self._masking

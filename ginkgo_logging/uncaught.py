@@ -139,19 +139,24 @@ def _log(message: str, *args: object, exc_info: _ExcInfo, level: int = logging.C
     try:
         if not _logger.isEnabledFor(level):
             return
-        frame, line = _raised_at(exc_info[2])
+        filename, line = _raised_at(exc_info)
         make = logging.getLogRecordFactory()
-        record = make(_logger.name, level, frame, line, message, args, exc_info)
+        record = make(_logger.name, level, filename, line, message, args, exc_info)
         attach_state(record, context.current()).printed_elsewhere = True
         _logger.handle(record)
     except Exception as exc:  # noqa: BLE001 - a foreign handler or a broken configuration
         reporter.report("uncaught exceptions", exc)
 
 
-def _raised_at(trace: TracebackType | None) -> tuple[str, int]:
+def _raised_at(exc_info: _ExcInfo) -> tuple[str, int]:
+    _, value, trace = exc_info
     filename, line = "(unknown file)", 0
     while trace is not None:
         filename, line, trace = trace.tb_frame.f_code.co_filename, trace.tb_lineno, trace.tb_next
+    # What does not compile has no frame of its own: there is none, or the last one is of the import system.
+    is_nobodys = exc_info[2] is None or filename.startswith("<frozen ")
+    if is_nobodys and isinstance(value, SyntaxError) and value.filename:
+        return value.filename, value.lineno or 0
     return filename, line
 
 

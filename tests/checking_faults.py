@@ -460,6 +460,33 @@ FAULTS = {
         changed("JsonFormatter}", "JsonFormatter, format: context}"),
         ["7: error: formatters.json.format: refused: "],
     ),
+    "format of another type": (
+        changed("{(): ginkgo_logging.formatters.JsonFormatter}", "{format: '%(message)s %(levelname)d'}"),
+        ["7: error: formatters.json.format: no record can be formatted: %d format"],
+    ),
+    "format with an attribute that is none": (
+        changed("{(): ginkgo_logging.formatters.JsonFormatter}", "{format: '%(trace_id)s %(mesage)s'}"),
+        ["7: warning: formatters.json.format: no record has 'mesage' of itself: one without such"],
+    ),
+    "format in braces of another type": (
+        changed("{(): ginkgo_logging.formatters.JsonFormatter}", "{format: '{name:d}', style: '{'}"),
+        ["7: error: formatters.json.format: no record can be formatted: Unknown format code 'd'"],
+    ),
+    "format of a plain line": (
+        changed("JsonFormatter}", "PlainFormatter, fmt: '%(ids)s%(message)s%(fields)s %(portfolio_id)s'}"),
+        ["7: warning: formatters.json.fmt: no record has 'portfolio_id' of itself: one without"],
+    ),
+    "attribute of a JSON line": (
+        changed("JsonFormatter}", "JsonFormatter, fmt: [threadName, treadName, trace_id]}"),
+        ["7: warning: formatters.json.fmt: no record has 'treadName' of itself: it is null in the line"],
+    ),
+    "attribute of python-json-logger's line": (
+        changed(
+            "ginkgo_logging.formatters.JsonFormatter}",
+            "pythonjsonlogger.json.JsonFormatter, fmt: '%(mesage)s'}",
+        ),
+        ["7: warning: formatters.json.fmt: no record has 'mesage' of itself: it is null in the line"],
+    ),
     "broken YAML": (changed("{level: DEBUG}", "{level: DEBUG"), ["12: error: not valid YAML: "]),
     "tab": ("version: 1\n\troot: 1\n", ["2: error: not valid YAML: "]),
     "control character": ("version: 1\nroot: \x01\n", ["2: error: not valid YAML: "]),

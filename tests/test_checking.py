@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ginkgo_logging.checking import check_file, check_installation
-from ginkgo_logging.config import ENVIRONMENTS, shipped
+from ginkgo_logging.config_files import ENVIRONMENTS, shipped
 from ginkgo_logging.settings import in_force
 
 
@@ -74,6 +74,22 @@ def test_anchors_and_cfg_targets_may_stand_at_the_top(check: Callable[..., list[
         .replace("filters:\n", "streams: {err: ext://sys.stderr}\nfilters:\n", 1)
     )
     assert [] == check(text)
+
+
+@pytest.mark.parametrize(
+    "formatter",
+    [
+        "{format: '%(asctime)s %(trace_id)s %(span_id)s %(log_category)s %(processName)s %(message)s'}",
+        "{format: '{levelname} {ids}{message}', style: '{', class: ginkgo_logging.formatters.PlainFormatter}",
+        "{format: '%(message)s %(who)s', (): logging.Formatter, defaults: {who: me}}",
+        "{(): ginkgo_logging.formatters.PlainFormatter, fmt: '%(ids)s%(message)s%(fields)s'}",
+        "{(): ginkgo_logging.formatters.JsonFormatter, fmt: [processName], static_fields: {service: shop}}",
+        "{(): ginkgo_logging.formatters.JsonFormatter, prefix: 'app: ', defaults: {service: shop}}",
+    ],
+)
+def test_a_format_that_every_record_fits_is_no_fault(check: Callable[..., list[str]], formatter: str) -> None:
+    """What our context filter sets counts as an attribute of every record, and so does what has a default."""
+    assert [] == check(changed("{(): ginkgo_logging.formatters.JsonFormatter}", formatter))
 
 
 # --- one fault each -------------------------------------------------------------------------------------------
@@ -286,6 +302,17 @@ SETTINGS_FAULTS = {
     "misspelt section": (
         "loging: {mode: auto}\n",
         ["1: warning: loging: not a section of ours, so nothing in it is read; did you mean 'logging'?"],
+    ),
+    "section in another case": (
+        "Logging: {mode: auto}\nlogging: {mode: auto}\n",
+        ["1: warning: Logging: not a section of ours, so nothing in it is read; did you mean 'logging'?"],
+    ),
+    "keys outside their section": (
+        "mode: local\nlevel: {console: DEBUG}\nlogging: {format: json}\nengine: {mode: x}\n",
+        [
+            "1: warning: mode: not read here: it is a key of the section 'logging'; indent it below logging:",
+            "2: warning: level: not read here",
+        ],
     ),
     "duplicate": (
         "logging:\n  mode: auto\n  mode: local\n",

@@ -13,7 +13,7 @@ import pytest
 
 import ginkgo_logging
 from ginkgo_logging.cli import main
-from ginkgo_logging.config import shipped
+from ginkgo_logging.config_files import shipped
 
 ENVIRONMENT = {"PYTHONPATH": str(Path(ginkgo_logging.__file__).parents[1])}
 GOOD = """\

@@ -228,7 +228,7 @@ def test_child_of_a_program_that_does_without_setup_is_left_alone() -> None:
     """Who configured logging by other means, or not at all, finds it so in the child."""
     child_initializer()()
 
-    assert None is config.given
+    assert None is config.last_setup()
 
 
 def test_child_that_cannot_be_configured_like_its_parent_says_so(home: Path, read_rows: Any) -> None:

@@ -1,5 +1,6 @@
 """setup() and shutdown(): which file, who may have written it, all of it or nothing, and what is left behind."""
 
+import contextlib
 import io
 import logging
 import os
@@ -7,15 +8,16 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from ginkgo_logging import ConfigError, record_factory, setup, shutdown
-from ginkgo_logging.config import ENVIRONMENTS, find, read, setup_or_defaults, shipped
+from ginkgo_logging import ConfigError, context, record_factory, setup, shutdown
+from ginkgo_logging.config import setup_or_defaults
+from ginkgo_logging.config_files import ENVIRONMENTS, find, read, shipped
 from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.settings import Settings, in_force, load
 
@@ -429,7 +431,9 @@ def test_read_only_mount(own: Path) -> None:
     On a read-only mount permissions to write mean nothing: Kubernetes mounts a ConfigMap with mode 0777.
     """
     own.parent.chmod(0o777)
-    code = "import sys, pathlib, ginkgo_logging.config as c; print(c.read(pathlib.Path(sys.argv[1])).text)"
+    code = (
+        "import sys, pathlib, ginkgo_logging.config_files as c; print(c.read(pathlib.Path(sys.argv[1])).text)"
+    )
     mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; shift; exec "$@"'
     command = ["unshare", "--mount", "sh", "-c", mount, own.parent, "", sys.executable, "-c", code, own]
 
@@ -809,6 +813,16 @@ def test_shutdown_closes_what_the_users_file_made(tmp_path: Path) -> None:
     assert [] == logging.getLogger("x").handlers
 
 
+@contextlib.contextmanager
+def always_warned() -> Iterator[None]:
+    """As in a program of its own, where a warning is no error; what shows it stays in place."""
+    shows = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = shows
+        yield
+
+
 def test_warnings_become_lines(home: Path, read_rows: ReadRows) -> None:
     """
     What a library warns of is a line of the logger py.warnings.
@@ -823,6 +837,68 @@ def test_warnings_become_lines(home: Path, read_rows: ReadRows) -> None:
     (row,) = read_rows(log_file(home))
     assert ("warning", "py.warnings") == (row["level"], row["logger_name"])
     assert "old style" in row["message"]
+
+
+def test_line_of_a_warning_has_the_warnings_place(home: Path, read_rows: ReadRows) -> None:
+    """
+    Its source is the line that is warned of, and its message is one line, not the source text too.
+    """
+    setup()
+
+    with context.with_trace_id("t-1"), always_warned():
+        warnings.warn_explicit("old style", DeprecationWarning, "/srv/app/feed.py", 88)
+
+    (row,) = read_rows(log_file(home))
+    assert ("feed.py:88", "t-1") == (row["source"], row["trace_id"])
+    assert "/srv/app/feed.py:88: DeprecationWarning: old style" == row["message"]
+
+
+def test_warning_for_a_file_is_written_to_it(
+    home: Path, read_rows: ReadRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A program that shows a warning to a file of its own gets it there, and there only.
+    """
+    file = io.StringIO()
+    monkeypatch.setattr(warnings, "showwarning", lambda *given: print(*given[:4:2], file=given[4]))
+    setup()
+
+    warnings.showwarning("old style", UserWarning, "feed.py", 88, file)
+
+    assert "old style feed.py\n" == file.getvalue()
+    assert [] == (read_rows(log_file(home)) if log_file(home).exists() else [])
+
+
+def test_capture_of_the_program_goes_on_afterwards(home: Path, read_rows: ReadRows) -> None:
+    """
+    Where the program captures warnings itself their lines are ours meanwhile, and its own after shutdown().
+    """
+    logging.captureWarnings(capture=True)
+    captured = warnings.showwarning
+    try:
+        setup()
+        with always_warned():
+            warnings.warn_explicit("old style", UserWarning, "/srv/app/feed.py", 88)
+        (row,) = read_rows(log_file(home))
+        shutdown()
+
+        assert "feed.py:88" == row["source"]
+        assert captured is warnings.showwarning
+    finally:
+        logging.captureWarnings(capture=False)
+
+
+@pytest.mark.parametrize("switch", ["capture_warnings", "structlog"])
+def test_wrong_switch_is_refused(switch: str) -> None:
+    """
+    The text "no" would count as true.
+    """
+    wrong: dict[str, Any] = {switch: "no"}
+
+    with pytest.raises(
+        ConfigError, match=rf"setup\({switch}=\): 'no' is not allowed; it must be true or false"
+    ):
+        setup(**wrong)
 
 
 def test_warnings_stay_the_programs(home: Path) -> None:

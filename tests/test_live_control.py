@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ginkgo_logging import GLOG, ConfigError, GinkgoLogger, config, setup, shutdown
-from ginkgo_logging.config import shipped
+from ginkgo_logging.config_files import shipped
 
 ROOT = Path(__file__).parent.parent
 _PATIENCE = 20.0

@@ -146,7 +146,7 @@ def test_shipped_files_are_found(anywhere: Run, source: Path) -> None:
     """
     code = """if True:
         import json
-        from ginkgo_logging.config import ENVIRONMENTS, shipped
+        from ginkgo_logging.config_files import ENVIRONMENTS, shipped
         print(json.dumps({name + ".yaml": shipped(name).text for name in ENVIRONMENTS}))"""
 
     found = json.loads(anywhere(code))

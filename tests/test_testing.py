@@ -13,7 +13,7 @@ import structlog
 from lines import Collector
 
 from ginkgo_logging import GLOG, setup, shutdown
-from ginkgo_logging.config import shipped
+from ginkgo_logging.config_files import shipped
 from ginkgo_logging.filters import ContextFilter
 from ginkgo_logging.handlers import JsonStreamHandler
 from ginkgo_logging.testing import LogRows, capture_logs

@@ -424,3 +424,29 @@ def test_many_threads_at_once(run: Run) -> None:
         row["error_message"]: row["trace_id"] for row in done.rows
     }
     assert 30 == len(done.rows)
+
+
+@pytest.mark.parametrize(
+    ("program", "source"),
+    [
+        ("import runpy; runpy.run_module('broken')", "broken.py:3"),
+        ("import broken", "program.py:4"),
+        (
+            "import sys\ntry:\n    import broken\nexcept SyntaxError as e:\n    sys.excepthook(type(e), e, None)",
+            "broken.py:3",
+        ),
+        ("compile('y = (', 'broken.py', 'exec')", "program.py:4"),
+    ],
+    ids=["run as a module", "imported", "without a frame", "compiled by the program"],
+)
+def test_line_of_a_syntax_error_points_at_the_source(
+    run: Run, tmp_path: Path, program: str, source: str
+) -> None:
+    """
+    Where there is no frame, or the last one is of the import system, the place is that of the fault.
+    """
+    (tmp_path / "broken.py").write_text("x = 1\n\ny = (\n")
+
+    done = run(f"setup(file_path=log_file, console_level='CRITICAL')\n{program}")
+
+    assert [source] == [row["source"] for row in done.rows]

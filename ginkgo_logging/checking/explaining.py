@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ginkgo_logging import config, config_files
-from ginkgo_logging.checking.objects import Unresolved, public_name, resolve
+from ginkgo_logging import config_files
+from ginkgo_logging.applying import apply
+from ginkgo_logging.checking.class_names import Unresolved, public_name, resolve
 from ginkgo_logging.config_files import ConfigFile
 from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.handlers import FlightRecorderHandler
@@ -27,7 +28,7 @@ def explain(name: str, chosen: Settings, path: str | os.PathLike[str] | None = N
     """
     logger = logging.getLogger(name)
     files = config_files.find(chosen, path)
-    config.apply([_without_opening(file) for file in files], chosen, open_files=False)
+    apply([_without_opening(file) for file in files], chosen, open_files=False)
     return [*(f"applied: {file.name}" for file in files), *_explain(logger)]
 
 

@@ -10,7 +10,7 @@ from ginkgo_logging import config_files, settings
 from ginkgo_logging.checking.dictconfig import KEYS, check_dictconfig
 from ginkgo_logging.checking.documents import Document, parse
 from ginkgo_logging.checking.findings import Finding, Report
-from ginkgo_logging.checking.values import check_environment, check_settings
+from ginkgo_logging.checking.setting_values import check_environment, check_settings
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.settings import SECTIONS, Settings
 
@@ -103,7 +103,7 @@ def _shipped_name(file: _Loaded) -> str | None:
 
 def _config_yaml() -> Path | None:
     try:
-        return settings.directory() / "config.yaml"
+        return settings.config_file()
     except ConfigError:  # a user without a home has none
         return None
 
@@ -121,15 +121,13 @@ def _is_there(path: Path) -> bool:
 def _load_chosen(chosen: Settings) -> list[_Loaded]:
     """Read the files that `config_files.find` would, also those that it would refuse."""
     environment, candidates = config_files.find_candidates(chosen)
-    on_top: list[_Loaded] = []
-    for path in candidates:
-        file = _load(path)
-        on_top.insert(0, file)
-        if not file.incremental:
-            return on_top
+    return config_files.down_to_complete(candidates, _load, lambda: _load_shipped(environment))
+
+
+def _load_shipped(environment: str) -> _Loaded:
     shipped = config_files.shipped(environment)
     report = Report(shipped.name)
-    return [_Loaded(report, parse(shipped.text, report)), *on_top]
+    return _Loaded(report, parse(shipped.text, report))
 
 
 # --- one file -----------------------------------------------------------------------------------------------

@@ -77,11 +77,6 @@ class Report:
         note = self.error if meant else self.warning
         note(path, f"unknown key, which {by} ignores", suggest(path[-1], known, "allowed here"))
 
-    @property
-    def has_errors(self) -> bool:
-        """Whether any finding is an error."""
-        return any(finding.severity == "error" for finding in self.findings)
-
     def in_order(self) -> list[Finding]:
         """Return the findings by line."""
         return sorted(self.findings, key=lambda finding: finding.line or 0)

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from ginkgo_logging.checking import Finding, Result, check_file, check_installation, explain
-from ginkgo_logging.checking.values import given_in_environment
+from ginkgo_logging.checking.setting_values import given_in_environment
 from ginkgo_logging.config_files import shipped
 from ginkgo_logging.errors import ConfigError
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from ginkgo_logging.checking.documents import Document
 from ginkgo_logging.checking.findings import Path, Report, did_you_mean, shown, suggest
-from ginkgo_logging.settings import OPTIONS, SECRET_NAMES, SECTIONS, Option, without_userinfo
+from ginkgo_logging.settings import OPTIONS, SECRET_NAMES, SECTIONS, Entry, Option, entries
 
-_BY_KEY = {option.key: option for option in OPTIONS}
 # Other sections belong to the host application, other variables to other programs: LOKI_ADDR is Grafana's.
 _LIKELY = 0.75
 # A name alone is no secret, though it is shown nowhere.
 _SECRETS = SECRET_NAMES - {"loki_username"}
-_GROUPS = {option.key.rpartition(".")[0] for option in OPTIONS}
+# What may stand in a section: a setting, or a group of them.
+_PLACES = {".".join(option.key.split(".")[:2]) for option in OPTIONS}
 
 
 def check_settings(document: Document, report: Report) -> dict[str, Any]:
@@ -28,12 +28,10 @@ def check_settings(document: Document, report: Report) -> dict[str, Any]:
         )
         return {}
     good: dict[str, Any] = {}
-    for name, section in value.items():
-        if name in SECTIONS:
-            _check_group(section, (name,), good, report)
-        elif (meant := did_you_mean(name, SECTIONS, _LIKELY)) is not None and meant not in value:
-            problem = "not a section of ours, so nothing in it is read"
-            report.warning((name,), problem, suggest(name, SECTIONS, "sections"))
+    for entry in entries(value):
+        _check_entry(entry, good, report)
+    for name in value:
+        _warn_if_misplaced(name, value, report)
     _warn_of_readable_secrets(document, good, report)
     return good
 
@@ -42,36 +40,35 @@ def _sections() -> str:
     return ", ".join(SECTIONS)
 
 
-def _check_group(section: object, path: Path, good: dict[str, Any], report: Report) -> None:
-    if section is None:
+def _check_entry(entry: Entry, good: dict[str, Any], report: Report) -> None:
+    if entry.option is not None:
+        _check_value(entry.option, entry.value, entry.keys, good, report)
+    elif entry.is_known:
+        problem = f"a mapping is wanted, not {shown(entry.value)}"
+        report.error(entry.keys, problem, f"keys allowed in it: {', '.join(entry.allowed)}")
+    else:
+        report.error(entry.keys, "unknown key", suggest(entry.keys[-1], entry.allowed, "allowed here"))
+
+
+def _warn_if_misplaced(name: object, document: Mapping[object, object], report: Report) -> None:
+    """Warn of a top-level key that is likely meant for us, though it may be the host application's."""
+    if name in SECTIONS:
         return
-    prefix = ".".join(str(step) for step in path)
-    known = [
-        key.removeprefix(f"{prefix}.").partition(".")[0] for key in _BY_KEY if key.startswith(f"{prefix}.")
-    ]
-    known = list(dict.fromkeys(known))
-    if not isinstance(section, dict):
-        report.error(
-            path, f"a mapping is wanted, not {shown(section)}", f"keys allowed in it: {', '.join(known)}"
+    meant = did_you_mean(name, SECTIONS, _LIKELY)
+    if meant is not None and (meant not in document or str(name).lower() == meant):
+        problem = "not a section of ours, so nothing in it is read"
+        report.warning((name,), problem, suggest(name, SECTIONS, "sections"))
+    elif f"logging.{name}" in _PLACES:
+        report.warning(
+            (name,), "not read here: it is a key of the section 'logging'", "indent it below logging:"
         )
-        return
-    for name, value in section.items():
-        here = (*path, name)
-        key = f"{prefix}.{name}"
-        if key in _GROUPS:
-            _check_group(value, here, good, report)
-        elif key not in _BY_KEY:
-            report.error(here, "unknown key", suggest(name, known, "allowed here"))
-        elif value is not None:
-            _check_value(_BY_KEY[key], value, here, good, report)
 
 
 def _check_value(option: Option, value: object, path: Path, good: dict[str, Any], report: Report) -> None:
     try:
         good[option.name] = option.parse(value)
     except ValueError as exc:
-        given = "(hidden)" if option.name in SECRET_NAMES else without_userinfo(shown(value))
-        report.error(path, f"{given} is not allowed", f"it must be {exc}")
+        report.error(path, f"{option.shown(shown(value))} is not allowed", f"it must be {exc}")
 
 
 def _warn_of_readable_secrets(document: Document, good: Mapping[str, Any], report: Report) -> None:
@@ -112,7 +109,7 @@ def _warn_if_misspelt(variable: str, known: list[str], report: Report) -> None:
 def given_in_environment() -> list[str]:
     """Return ``NAME=value`` of the variables that are set; secrets are hidden."""
     return [
-        f"{option.variable}={'(hidden)' if option.name in SECRET_NAMES else without_userinfo(value)}"
+        f"{option.variable}={option.shown(value)}"
         for option in OPTIONS
         if (value := os.environ.get(option.variable))
     ]

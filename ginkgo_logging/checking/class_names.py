@@ -1,4 +1,4 @@
-"""What a dictConfig file builds: is the class there, does it take these arguments and these values?"""
+"""The class that a dictConfig file names: is it there, does it take these arguments?"""
 
 import importlib
 import inspect
@@ -132,12 +132,6 @@ def is_safe_handler(factory: object) -> bool:
     A file handler wants ``delay`` for that.
     """
     return factory in _SAFE_HANDLERS
-
-
-def cause_of(exc: BaseException) -> str:
-    """Return what *exc* says, and what its causes say."""
-    text = str(exc) or type(exc).__name__
-    return f"{text}: {cause_of(exc.__cause__)}" if exc.__cause__ is not None else text
 
 
 def argument_named_in(message: str, arguments: Mapping[Any, object]) -> str | None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ginkgo_logging.checking.class_names import Unresolved, resolve
 from ginkgo_logging.checking.documents import Document
 from ginkgo_logging.checking.findings import Path, Report, shown, suggest
-from ginkgo_logging.checking.objects import Unresolved, resolve
 
 _REFERENCE = re.compile(r"^(ext|cfg)://(.*)$")
 
@@ -22,26 +22,26 @@ UNKNOWN: Final = _Unknown()
 """Stands for a value that an ``ext://`` or ``cfg://`` does not lead to; that was reported already."""
 
 
-class Subject:
-    """A dictConfig document and the report on it.
+class DictConfigDocument:
+    """The value of a dictConfig document, and the report on it.
 
     *may_import* false keeps names outside `logging` and `ginkgo_logging` from being imported: to import is
     to run code, and setup() would not run this file's.
     """
 
     def __init__(self, document: Document, report: Report, *, may_import: bool = True) -> None:
-        self.document: dict[Any, Any] = document.value
+        self.value: dict[Any, Any] = document.value
         self.report = report
         self.may_import = may_import
         self.cfg_names: set[str] = set()
 
     def configurator(self) -> Any:
         """Return the standard library's own configurator for a copy of the document."""
-        return logging.config.DictConfigurator(copy.deepcopy(self.document))
+        return logging.config.DictConfigurator(copy.deepcopy(self.value))
 
     def check_references(self) -> None:
         """Report every ``ext://`` and ``cfg://`` that leads to nothing."""
-        for path, text in _texts(self.document):
+        for path, text in _texts(self.value):
             match = _REFERENCE.match(text)
             if match is None:
                 continue
@@ -83,7 +83,7 @@ class Subject:
 
     def section(self, name: str) -> dict[Any, Any]:
         """Return a top-level section, without saying what may be wrong with it."""
-        found = self.convert(self.document.get(name))
+        found = self.convert(self.value.get(name))
         return found if isinstance(found, dict) else {}
 
     def names(self, value: object, path: Path, known: dict[Any, Any], kind: str) -> list[Any]:
