@@ -208,6 +208,17 @@ def contents(archive: Path) -> dict[str, bytes]:
         return {name: file.read(name) for name in file.namelist()}
 
 
+def test_every_package_says_that_it_is_typed(wheel: Path) -> None:
+    """
+    Type checkers look for the mark in each part of a namespace package.
+    """
+    marked = {name for name in contents(wheel) if name.endswith("py.typed")}
+
+    assert {
+        f"{package}/py.typed" for package in ("ginkgo/libs", "ginkgo/services", "ginkgo_logging")
+    } == marked
+
+
 def test_command(wheel_python: Path, home: Path) -> None:
     """
     The command ``ginkgo-logging`` is installed and runs a program.
