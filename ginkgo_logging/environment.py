@@ -4,8 +4,6 @@ Nothing is read at import. Each function reads a few small files, never raises, 
 read as no evidence.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -60,8 +58,8 @@ _SHORT_ID = 12
 class HostMetadata(NamedTuple):
     """What names the place where a line was written.
 
-    The last three are None outside containers and where the platform does not tell. `container_id` is
-    the short form of 12 digits, as `docker ps` shows it.
+    The last three are None outside containers and where the platform does not tell. ``container_id`` is
+    the short form of 12 digits, as ``docker ps`` shows it.
     """
 
     hostname: str
@@ -78,10 +76,10 @@ class _Mount(NamedTuple):
 
 
 def is_container_environment(*, environ: Mapping[str, str] | None = None, root: Path = Path("/")) -> bool:
-    """Whether this process runs in a container: Docker, podman, Kubernetes, LXC, ECS, Cloud Run and the like.
+    """Return whether this process runs in a container: Docker, podman, Kubernetes, LXC, ECS, Cloud Run ...
 
     A plain host is none, nor are WSL, a CI runner that is a virtual machine, and a host that runs
-    containers. `environ` and `root` stand for `os.environ` and the file system's root.
+    containers. *environ* and *root* stand for `os.environ` and the file system's root.
     """
     environ = os.environ if environ is None else environ
     return (
@@ -97,11 +95,11 @@ def is_container_environment(*, environ: Mapping[str, str] | None = None, root: 
 def host_metadata(
     *, environ: Mapping[str, str] | None = None, root: Path = Path("/"), container: bool | None = None
 ) -> HostMetadata:
-    """The names of this host and, in a container, of container, pod and namespace.
+    """Return the names of this host and, in a container, of container, pod and namespace.
 
-    `container` says whether this is one, when the caller knows; None looks. The pod's name is
-    `POD_NAME`, or else the host name, which in a pod is the same unless the pod uses its node's network
-    or sets a host name of its own: set `POD_NAME` through the downward API there.
+    *container* says whether this is one, when the caller knows; None looks. The pod's name is
+    ``POD_NAME``, or else the host name, which in a pod is the same unless the pod uses its node's network
+    or sets a host name of its own: set ``POD_NAME`` through the downward API there.
     """
     environ = os.environ if environ is None else environ
     if container is None:
@@ -185,7 +183,7 @@ def _is_container_mount(mount: _Mount) -> bool:
 
 
 def _cgroups(root: Path, process: str) -> Iterator[str]:
-    """The process's cgroup paths; see cgroups(7) for the line's form."""
+    """Return the process's cgroup paths; see cgroups(7) for the line's form."""
     for line in _read(root, f"proc/{process}/cgroup").splitlines():
         parts = line.split(":", 2)
         if len(parts) == 3:
@@ -193,7 +191,7 @@ def _cgroups(root: Path, process: str) -> Iterator[str]:
 
 
 def _mounts(root: Path) -> Iterator[_Mount]:
-    """The mounts that this process sees; see proc_pid_mountinfo(5) for the line's form."""
+    """Return the mounts that this process sees; see proc_pid_mountinfo(5) for the line's form."""
     for line in _read(root, "proc/self/mountinfo").splitlines():
         where, _, what = line.partition(" - ")
         mounted = where.split(" ")

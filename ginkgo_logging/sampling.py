@@ -1,7 +1,5 @@
 """Decide which traces are kept, and hold a trace's items back until then; knows nothing of logging."""
 
-from __future__ import annotations
-
 import random
 import threading
 import zlib
@@ -20,8 +18,8 @@ class Sampler:
     """Keep a share of the traces, each whole or not at all.
 
     A rate is the share that is kept, 0 (none) to 1 (all). The rate of an event is that of its logger
-    or the nearest parent named in `loggers`; else that of its level in `levels`, in any case; else
-    `default`. Thread-safe, and stateless: a forked child goes on as it is.
+    or the nearest parent named in *loggers*; else that of its level in *levels*, in any case; else
+    *default*. Thread-safe, and stateless: a forked child goes on as it is.
     """
 
     def __init__(
@@ -39,7 +37,7 @@ class Sampler:
         self._remembered: dict[tuple[str, str], float] = {}
 
     def rate_of(self, logger_name: str, level_name: str) -> float:
-        """The share of such events that is kept."""
+        """Return the share of such events that is kept."""
         rate = self._remembered.get((logger_name, level_name))
         if rate is None:
             rate = self._found_rate(logger_name, level_name)
@@ -49,10 +47,10 @@ class Sampler:
         return rate
 
     def keep(self, trace_id: str | None, rate: float) -> bool:
-        """Whether an event of this trace is kept at this rate.
+        """Return whether an event of this trace is kept at this rate.
 
         The answer depends on nothing but the two, so every process, host and run agrees; a trace
-        kept at one rate is kept at every higher one. Without a trace it is left to `chance`, which
+        kept at one rate is kept at every higher one. Without a trace it is left to *chance*, which
         gives numbers from 0 up to, not including, 1.
         """
         if rate >= 1.0:
@@ -76,7 +74,7 @@ class Sampler:
 class TraceBuffer(Generic[_T]):
     """Hold the last items of each trace until they are asked for.
 
-    At most `items` of one trace, the newest, and at most `traces`, those written to last. Law: items
+    At most *items* of one trace, the newest, and at most *traces*, those written to last. Law: items
     added = released + `evicted` + `held`. Thread-safe, also when a signal handler adds or releases.
     """
 
@@ -97,7 +95,7 @@ class TraceBuffer(Generic[_T]):
         self._released = 0
 
     def add(self, trace_id: str, item: _T) -> None:
-        """Hold `item` back, in place of the oldest of its trace or the oldest trace if there is no room."""
+        """Hold *item* back, in place of the oldest of its trace or the oldest trace if there is no room."""
         with self._lock:
             self._added += 1
             # Taken out while it changes: a signal handler that releases the trace now finds nothing.

@@ -1,10 +1,7 @@
 """Decide how often a repeated event may pass; knows nothing of logging."""
 
-from __future__ import annotations
-
 import heapq
 import math
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -14,20 +11,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ginkgo_logging.arguments import whole_number
-from ginkgo_logging.lazy_pattern import lazy_pattern
 
 OTHERS = "other patterns"
 """Key and example of the summary that stands for several patterns, see `Throttle`."""
 
-_KEPT = 500  # characters of an example, and those that pattern_of looks at
-_PATTERN_LENGTH = 200
+_EXAMPLE_LENGTH = 500
 
 
 class Summary(NamedTuple):
     """What was held back of one pattern in one window.
 
-    `first` and `last` are the clock's readings at the first and last event held back, in order of
-    arrival; `detail` is what the caller passed with the first of them.
+    *first* and *last* are the clock's readings at the first and last event held back, in order of
+    arrival; *detail* is what the caller passed with the first of them.
     """
 
     key: Hashable
@@ -53,7 +48,7 @@ class ThrottleStats(NamedTuple):
     """Every occurrence since the start or the last `clear_stats`, most frequent patterns first.
 
     The totals include patterns that were evicted since; a pattern that comes back after its
-    eviction is one more pattern in `total_patterns`, and starts again in `top`.
+    eviction is one more pattern in ``total_patterns``, and starts again in ``top``.
     """
 
     total_patterns: int
@@ -81,15 +76,15 @@ class _Pattern:
 
 
 class Throttle:
-    """Let the first `limit` events of a pattern pass in each window of `seconds`; count the rest.
+    """Let the first *limit* events of a pattern pass in each window of *seconds*; count the rest.
 
-    A window opens with the first event of its pattern and ends `seconds` later, or at once when
+    A window opens with the first event of its pattern and ends *seconds* later, or at once when
     the clock is found to have gone back behind its opening. Nothing is lost: every event held
     back is in exactly one `Summary`, handed over by `admit`, `due` or `flush`.
 
-    At most `max_patterns` patterns are remembered, those seen last; what an evicted pattern still
+    At most *max_patterns* patterns are remembered, those seen last; what an evicted pattern still
     held back is handed over by the next `due`. Should nobody call that for so long that more than
-    `max_patterns` such summaries wait, the surplus is added up in one whose key is `OTHERS`.
+    *max_patterns* such summaries wait, the surplus is added up in one whose key is `OTHERS`.
 
     Safe to call from any thread. An event that arrives while the same thread is inside the
     throttle (from a signal handler or a finaliser) passes and is counted.
@@ -128,10 +123,10 @@ class Throttle:
         self._total_count = 0
 
     def admit(self, key: Hashable, example: str = "", detail: object = None) -> tuple[bool, Summary | None]:
-        """Whether this event may pass, and what the window that it ends had held back.
+        """Return whether this event may pass, and what the window that it ends had held back.
 
-        The summary, if there is one, belongs before the event. `example` (its first 500
-        characters) is kept from the pattern's first event, `detail` from the first event held back.
+        The summary, if there is one, belongs before the event. *example* (its first 500
+        characters) is kept from the pattern's first event, *detail* from the first event held back.
         """
         with self._exclusive() as entered:
             if not entered:
@@ -152,7 +147,7 @@ class Throttle:
             return False, summary
 
     def due(self) -> list[Summary]:
-        """The summaries of windows that have ended; they are handed over once.
+        """Return the summaries of windows that have ended; they are handed over once.
 
         Cheap enough to call with every event: a comparison unless something is due.
         """
@@ -167,7 +162,7 @@ class Throttle:
             return self._hand_over(lambda pattern: self._is_over(pattern, now))
 
     def flush(self) -> list[Summary]:
-        """The summaries of everything held back so far, also of windows still open."""
+        """Return the summaries of everything held back so far, also of windows still open."""
         with self._exclusive() as entered:
             return self._hand_over(lambda _: True) if entered else []
 
@@ -187,7 +182,7 @@ class Throttle:
             return ready + sum(pattern.held for pattern in self._holding.values())
 
     def stats(self, top: int = 10) -> ThrottleStats:
-        """The totals, and the `top` most frequent patterns still remembered."""
+        """Return the totals, and the *top* most frequent patterns still remembered."""
         with self._exclusive():
             counted = [pattern for pattern in self._patterns.values() if pattern.count]
             most = heapq.nlargest(top, counted, key=lambda pattern: (pattern.count, pattern.last))
@@ -233,7 +228,7 @@ class Throttle:
     def _counted(self, key: Hashable, example: str, now: float) -> _Pattern:
         pattern = self._patterns.get(key)
         if pattern is None:
-            pattern = self._patterns[key] = _Pattern(key, example[:_KEPT], now)
+            pattern = self._patterns[key] = _Pattern(key, example[:_EXAMPLE_LENGTH], now)
             if len(self._patterns) > self._max_patterns:
                 self._evict_oldest(now)
         else:
@@ -297,46 +292,6 @@ class Throttle:
             (pattern.opened + self._seconds for pattern in self._holding.values()), default=None
         )
         return summaries
-
-
-# Numbers and hexadecimal share one placeholder: a random identifier may happen to have digits only.
-_VARIABLE = lazy_pattern(
-    r"""
-    (?P<uuid> (?<![0-9A-Za-z])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z]) )
-    | (?P<time>
-        (?<!\d)\d{4}[-/]\d{2}[-/]\d{2}
-        (?: [T ]\d{2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?:[ ]?[+-]\d{2}:?\d{2}|Z)? )?
-        | (?<![\d:])\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?![\d:])
-      )
-    | (?P<ip>
-        (?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)
-        | (?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?![\w:])
-      )
-    # An apostrophe inside a word opens nothing; what no quote closes ends with its line.
-    | (?P<str>
-        (?<!\w)[bBrRuU]?'(?:[^'\\\n]|\\.?)*+(?:'(?!\w)|$) | "(?:[^"\\\n]|\\.?)*+(?:"|$)
-        | `[^`\n]*+(?:`|$) | “[^”\n]*+(?:”|$) | ‘[^’\n]*+(?:’|$) | 「[^」\n]*+(?:」|$)
-      )
-    | (?P<n>
-        0[xX][0-9a-fA-F]+
-        | (?<![0-9A-Za-z])(?=\d*[a-fA-F])(?=[a-fA-F]*\d)[0-9a-fA-F]{7,}(?![0-9A-Za-z])
-        | (?:(?<!\w)[+-])?\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+\b)?
-      )
-    """,
-    # ASCII: a Chinese character beside a value is no part of it.
-    re.VERBOSE | re.ASCII | re.MULTILINE,
-)
-
-
-def pattern_of(text: str) -> str:
-    """What stays the same in a ready-made text: its variable parts become placeholders.
-
-    `<n>` is a number or hexadecimal, `<uuid>`, `<time>` a date or time of day, `<ip>`, and `<str>`
-    anything in quotes. Names and paths stay, but for the numbers in them: errors of two endpoints
-    are two patterns. Only the first 500 characters are looked at, and at most 200 are returned, so
-    that long values cut off at different places do not make different patterns.
-    """
-    return _VARIABLE.sub(lambda match: f"<{match.lastgroup}>", text[:_KEPT])[:_PATTERN_LENGTH]
 
 
 def _positive(name: str, value: float) -> float:

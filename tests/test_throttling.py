@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ginkgo_logging.throttling import OTHERS, PatternStats, Summary, Throttle, ThrottleStats, pattern_of
+from ginkgo_logging.error_patterns import pattern_of
+from ginkgo_logging.throttling import OTHERS, PatternStats, Summary, Throttle, ThrottleStats
 
 
 class Clock:

@@ -27,9 +27,10 @@ from ginkgo_logging.cli.filters import (
 from ginkgo_logging.cli.lines import SEVERE, clock, text_of
 from ginkgo_logging.cli.progress import ScanProgress
 from ginkgo_logging.cli.terminal import Terminal, complain, cut
+from ginkgo_logging.error_patterns import pattern_of
 from ginkgo_logging.formatters.plain import escape
 from ginkgo_logging.query.model import NANOSECONDS, Backend, Order, Query, Row, rfc3339, timestamp_ns
-from ginkgo_logging.throttling import OTHERS, pattern_of
+from ginkgo_logging.throttling import OTHERS
 
 _MOST_PATTERNS: Final = 10_000
 _CATEGORIES: Final = 10

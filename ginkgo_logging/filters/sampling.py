@@ -31,7 +31,7 @@ class SamplingFilter(logging.Filter):
         self._sampler = Sampler(default=default, levels=levels, loggers=loggers)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether *record* may pass; asked again for the same record, give the same answer."""
+        """Return whether *record* may pass; asked again for the same record, give the same answer."""
         if record.levelno >= logging.ERROR:
             return True
         try:

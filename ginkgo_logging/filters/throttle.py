@@ -12,9 +12,11 @@ from collections.abc import Iterable
 
 from ginkgo_logging import arguments
 from ginkgo_logging.accounting import members, reporter
+from ginkgo_logging.error_patterns import pattern_of
 from ginkgo_logging.fields import DEFAULT_CATEGORY
+from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.records import RecordState, message_of, state_of
-from ginkgo_logging.throttling import OTHERS, Summary, Throttle, pattern_of
+from ginkgo_logging.throttling import OTHERS, Summary, Throttle
 
 
 class ThrottleFilter(logging.Filter):
@@ -34,9 +36,10 @@ class ThrottleFilter(logging.Filter):
         self._enabled = arguments.boolean("enabled", enabled)
         self._timer: threading.Timer | None = None
         _instances.add(self)
+        reset_in_child(self.throttle)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether *record* may pass; asked again for the same record, give the same answer."""
+        """Return whether *record* may pass; asked again for the same record, give the same answer."""
         try:
             if not logging.ERROR <= record.levelno < logging.CRITICAL:
                 return True
@@ -144,11 +147,6 @@ def throttles() -> list[Throttle]:
     return [throttle_filter.throttle for throttle_filter in members(_instances)]
 
 
-def _reset_after_fork() -> None:
-    for throttle_filter in members(_instances):
-        throttle_filter.throttle.reset_after_fork()
-
-
 _flushes_in = 0
 
 
@@ -163,4 +161,3 @@ def _flush_at_child_exit() -> None:
 
 # Registered after logging's own hook, so that it runs before the handlers are closed.
 atexit.register(flush_all)
-os.register_at_fork(after_in_child=_reset_after_fork)

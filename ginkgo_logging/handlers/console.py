@@ -158,5 +158,5 @@ class TerminalFormatter(logging.Formatter):
 
 
 def _is_clean(error: ErrorText) -> bool:
-    """Tell whether Rich, which shows what it is given, may show *error*."""
+    """Return whether Rich, which shows what it is given, may show *error*."""
     return all(escape(line) is line for line in error.stack_trace.replace("\t", " ").split("\n"))
