@@ -1,16 +1,18 @@
 """README and docs say what is so: their examples run, their tables match the code, their links lead somewhere."""
 
 import importlib
+import inspect
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ginkgo_logging import settings
+from ginkgo_logging import filters, formatters, handlers, settings, setup
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,6 +65,49 @@ def test_every_option_is_in_the_settings_table() -> None:
     rows = set(re.findall(r"^\| `((?:logging|loki)\.[\w.]+)` \| `(\w+)` \|", text, re.MULTILINE))
 
     assert {(o.key, o.variable) for o in settings.OPTIONS} == rows
+
+
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+TABLES = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", CONFIGURATION, re.MULTILINE | re.DOTALL))
+OF_DICTCONFIG = {"level"}
+CLASSES = {name: getattr(part, name) for part in (handlers, filters, formatters) for name in part.__all__}
+
+
+def _options(factory: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(factory).parameters
+    return {name: one for name, one in parameters.items() if name not in OF_DICTCONFIG}
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_tables_have_every_option_of_a_class_and_its_default(name: str) -> None:
+    """
+    A default in code type is that of the code; plain words stand where the code has none.
+    """
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| ", TABLES.get(name, ""), re.MULTILINE)
+    options = _options(CLASSES[name])
+
+    assert list(options) == [option for option, _ in rows]
+    for option, shown in rows:
+        default = options[option].default
+        if default is inspect.Parameter.empty:
+            assert "required" == shown, option
+        elif default is None:
+            assert "`" not in shown, option
+            assert "required" != shown, option
+        else:
+            value = yaml.safe_load(shown.strip("`"))
+            value = int(value, 8) if option == "mode" else tuple(value) if isinstance(value, list) else value
+            assert default == value, option
+
+
+def test_table_has_every_argument_of_setup() -> None:
+    """
+    And no other.
+    """
+    table = CONFIGURATION.partition("## Arguments of setup()")[2]
+    cells = re.findall(r"^\| (`.*?`) \| ", table, re.MULTILINE)
+
+    assert set(inspect.signature(setup).parameters) == set(re.findall(r"`(\w+)`", " ".join(cells)))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
