@@ -14,7 +14,14 @@ from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.filters.throttle import throttles
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import ConsoleHandler, RotatingFileHandler
-from ginkgo_logging.logger_handlers import HANDLER_TYPES, SharedFilters, handlers_of, is_of_type, writes_to
+from ginkgo_logging.logger_handlers import (
+    HANDLER_TYPES,
+    HandlerType,
+    SharedFilters,
+    handlers_of,
+    is_of_type,
+    writes_to,
+)
 from ginkgo_logging.records import ATTRIBUTES, rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
@@ -145,7 +152,7 @@ class GinkgoLogger:
 
     # --- levels ------------------------------------------------------------------------------------------
 
-    def set_level(self, level: int | str, handler_type: str = "all") -> None:
+    def set_level(self, level: int | str, handler_type: HandlerType = "all") -> None:
         """Set the level of this process's handlers of *handler_type*, and of this logger so that they get it.
 
         ``all``, ``console``, ``file`` or ``error`` (see `is_of_type`). Raises ValueError for another type or an

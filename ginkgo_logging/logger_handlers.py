@@ -4,13 +4,16 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 from ginkgo_logging import settings
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.handlers import ConsoleHandler, RotatingFileHandler
 
-HANDLER_TYPES = ("all", "console", "file", "error")
+HandlerType = Literal["all", "console", "file", "error"]
 """What `is_of_type` can tell apart."""
+
+HANDLER_TYPES: tuple[HandlerType, ...] = get_args(HandlerType)
 
 
 def handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
@@ -23,8 +26,8 @@ def handlers_of(logger: logging.Logger) -> Iterator[logging.Handler]:
         here = here.parent if here.propagate else None
 
 
-def is_of_type(handler_type: str, handler: logging.Handler) -> bool:
-    """Return whether *handler* is of one of `HANDLER_TYPES`.
+def is_of_type(handler_type: HandlerType, handler: logging.Handler) -> bool:
+    """Return whether *handler* is of this type.
 
     ``console`` is a handler on a terminal or standard stream, ``file`` one that writes a file, ``error`` one
     whose name begins with "error".

@@ -35,6 +35,8 @@ def log(logger: GinkgoLogger = GLOG) -> None:
         logger.INFO("order %d", 17, extra={"symbol": "AAPL"})
         logger.ERROR(ValueError("any object"))
     GLOG.clear_trace_id(token)
+    GLOG.set_level("DEBUG", "console")
+    GLOG.set_level("DEBUG", "terminal")  # type: ignore[arg-type]
     assert_type(GLOG.get_trace_id(), str | None)
     assert_type(is_container_environment(), bool)
 
