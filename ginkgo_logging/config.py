@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 
 from ginkgo_logging import applying, captured_warnings, context, record_factory, settings, uncaught
 from ginkgo_logging.applying import Superseded, apply
-from ginkgo_logging.arguments import boolean
 from ginkgo_logging.config_files import ConfigFile, find, places, shipped
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.throttle import flush_all
@@ -80,8 +79,7 @@ def setup(
         "structlog": structlog,
     }
     hooks = _hooks(uncaught_exceptions)
-    for name in ("capture_warnings", "structlog"):
-        _refuse_no_boolean(name, of_hooks[name])
+    _refuse_wrong_switches(capture_warnings=capture_warnings, structlog=structlog)
     local_file_path = str(file_path) if isinstance(file_path, os.PathLike) else file_path
     load = functools.partial(_load, config, local_file_path=local_file_path, **of_settings)
     chosen, find_files, seen = load()
@@ -92,11 +90,10 @@ def setup(
     _last_setup = SetupCall(_absolute(Path()), given)
 
 
-def _refuse_no_boolean(name: str, value: object) -> None:
-    try:
-        boolean(name, value)
-    except ValueError:
-        raise ConfigError(f"setup({name}=): {value!r} is not allowed; it must be true or false") from None
+def _refuse_wrong_switches(**switches: object) -> None:
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"setup({name}=): {value!r} is not allowed; it must be true or false")
 
 
 def _load(

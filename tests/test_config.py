@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -615,6 +615,18 @@ BROKEN: list[dict[str, Any]] = [
      "filename": "/proc/nowhere/x.log"}}, "root": {"handlers": ["file"]}},
     {"version": 1, "incremental": True, "root": {"level": "LOUD"}},
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [{"pin"}, frozenset({"pin"}), {"pin": 1}.keys(), ("pin",)], ids=str)
+def test_names_may_be_any_collection(home: Path, read_rows: ReadRows, names: Collection[str]) -> None:
+    """
+    A program that keeps its secret names in a set need not make a list of it.
+    """
+    setup(mask_fields=names)
+
+    logging.getLogger("some.library").info("pin=1234")
+
+    assert ["pin=***"] == [row["message"] for row in read_rows(log_file(home))]
 
 
 @pytest.mark.parametrize("document", BROKEN)

@@ -165,6 +165,8 @@ def test_unknown_hook() -> None:
     """
     with pytest.raises(ConfigError, match=r"'thread' is not allowed.*main, threads, unraisable, asyncio"):
         setup(uncaught_exceptions=["thread"])
+    with pytest.raises(ConfigError, match="'no' is not allowed"):
+        setup(uncaught_exceptions="no")
 
 
 def test_asyncio_is_not_imported(run: Run) -> None:
