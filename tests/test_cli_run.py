@@ -407,8 +407,18 @@ def test_source_encodings(write: Callable[[str, str], Path], source: bytes) -> N
         b"# coding: ascii\nprint('\xe9')\n",
         b"# coding: utf-8\nprint('\xe9')\n",
         b"\n\nprint('\xe9')\n# coding: latin-1\n1/0\n",
+        b"\xef\xbb\xbfprint('\xe9')\n",
     ],
-    ids=["undeclared", "inside a string", "wrong syntax too", "unknown", "ascii", "utf-8", "declared late"],
+    ids=[
+        "undeclared",
+        "in a string",
+        "wrong syntax too",
+        "unknown",
+        "ascii",
+        "utf-8",
+        "declared late",
+        "after a BOM",
+    ],
 )
 def test_source_that_does_not_decode(write: Callable[[str, str], Path], source: bytes) -> None:
     """
