@@ -14,8 +14,8 @@ DIRECTORY = Path(__file__).parents[1] / PACKAGE
 # Floor by floor, and on each floor from left to right: a module (or package) imports from what stands before it.
 FLOORS = (
     # 0: know nothing of each other's business
-    "fields errors arguments lazy_pattern error_patterns masking throttling sampling environment importing",
-    "accounting forking watching json_line options record_factory trace_headers transaction records yaml_file",
+    "fields errors arguments lazy_pattern error_patterns masking throttling sampling environment importing accounting",
+    "caller forking watching json_line options record_factory trace_headers transaction records yaml_file",
     # 1: what is bound, what was chosen
     "context propagation settings",
     # 2: what a dictConfig file names, and what else feeds the pipe
