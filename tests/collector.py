@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -9,21 +10,47 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import alloy
+
 DEPLOY = Path(__file__).parent.parent / "deploy"
 PIPELINE = DEPLOY / "alloy" / "pipeline.alloy"
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The names in the stages of a pipeline, in the order in which they stand."""
+    """The stages of a pipeline, in the order in which they stand, and the labels that every line gets."""
 
-    json: list[str]
-    timestamp: str
-    labels: list[str]
-    metadata: list[str]
-    static_labels: list[str]
-    foreign: re.Pattern[str]
-    mark: str
+    steps: tuple[tuple[str, dict[str, Any]], ...]
+    static_labels: tuple[str, ...]
+
+    @property
+    def json(self) -> dict[str, str]:
+        """The names that are taken out of the JSON, and under what they stand there ("": the same)."""
+        return self._all("json")[0]
+
+    @property
+    def timestamp(self) -> str:
+        """The name that becomes the time of a line."""
+        return str(self._all("timestamp")[0]["source"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The names that become labels, and of what."""
+        return self._all("labels")[0]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The names that become structured metadata, and of what."""
+        return self._all("structured_metadata")[0]
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """The names that mark foreign lines."""
+        return self._all("structured_metadata")[1]
+
+    def _all(self, stage: str) -> list[dict[str, Any]]:
+        return [arguments for name, arguments in self.steps if name == stage]
 
 
 @dataclass(frozen=True)
@@ -38,74 +65,97 @@ class Entry:
 
 def alloy_stages(text: str) -> Stages:
     """Read a ``loki.process`` component."""
-    text = re.sub(r"(?m)//.*$", "", text)
-
-    def names(block: str, at: str) -> list[str]:
-        found = re.search(rf"{re.escape(block)} \{{\s+(?:expressions|values)\s+= \{{(.*?)\}}", at, re.DOTALL)
-        assert found, block
-        return re.findall(r"(\w+)\s+=", found[1])
-
-    head, _, match = text.partition("stage.match {")
-    source = re.search(r'stage\.timestamp \{\s+source\s+= "(\w+)"', head)
-    selector = re.search(r'selector = (".*")', match)
-    assert source
-    assert selector
-    pattern = re.search(r'!~ (".*")', json.loads(selector[1]))
-    assert pattern
+    process = alloy.component(alloy.read(text), "loki.process", "ginkgo")
+    stages = [(block.name.removeprefix("stage."), block.attributes) for block in process.blocks]
+    (static,) = [arguments["values"] for name, arguments in stages if name == "static_labels"]
+    assert {"environment": alloy.Reference("sys.env", ("ENVIRONMENT",))} == static
     return Stages(
-        json=names("stage.json", head),
-        timestamp=source[1],
-        labels=names("stage.labels", head),
-        metadata=names("stage.structured_metadata", head),
-        static_labels=names("stage.static_labels", match),
-        foreign=re.compile(json.loads(pattern[1])),
-        mark=names("stage.structured_metadata", match)[0],
+        tuple(_step(name, given) for name, given in stages if name not in {"static_labels", "truncate"}),
+        tuple(static),
     )
 
 
 def promtail_stages(document: dict[str, Any], job: int) -> Stages:
     """Read the stages of one of the scrape configurations."""
-    stages = {
-        name: value
-        for stage in document["scrape_configs"][job]["pipeline_stages"]
-        for name, value in stage.items()
-    }
-    match = {name: value for stage in stages["match"]["stages"] for name, value in stage.items()}
-    pattern = re.search(r'!~ (".*")', stages["match"]["selector"])
-    assert pattern
-    return Stages(
-        json=list(stages["json"]["expressions"]),
-        timestamp=stages["timestamp"]["source"],
-        labels=list(stages["labels"]),
-        metadata=list(stages["structured_metadata"]),
-        static_labels=list(document["clients"][0]["external_labels"]),
-        foreign=re.compile(json.loads(pattern[1])),
-        mark=next(iter(match["structured_metadata"])),
-    )
+    stages = [pair for stage in document["scrape_configs"][job]["pipeline_stages"] for pair in stage.items()]
+    static = document["clients"][0]["external_labels"]
+    assert {"environment": "${ENVIRONMENT}"} == static
+    return Stages(tuple(_step(name, given) for name, given in stages), tuple(static))
+
+
+def _step(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Write the arguments of a stage as both collectors mean them."""
+    if name == "json":
+        assert given.keys() == {"expressions"}
+        given = given["expressions"]
+    elif name in {"labels", "structured_metadata"}:
+        given = given.get("values", given)
+    return name, {key: "" if value is None else value for key, value in given.items()}
 
 
 def entry_of(line: str, stages: Stages, source: dict[str, str]) -> Entry:
     """Put *line*, which came with the labels *source*, through *stages*."""
+    labels, metadata = dict(source), dict[str, str]()
+    extracted: dict[str, str] = {}
+    nanoseconds = None
+    for stage, arguments in stages.steps:
+        if stage == "json":
+            extracted |= _extracted(line, arguments)
+        elif stage == "template":
+            _render(extracted, **arguments)
+        elif stage == "timestamp":
+            nanoseconds = _time(extracted.get(arguments["source"], ""), arguments)
+        elif stage == "labels":
+            labels |= _chosen(extracted, arguments)
+        elif stage == "structured_metadata":
+            metadata |= _chosen(extracted, arguments)
+            metadata |= {
+                name: labels.pop(was or name) for name, was in arguments.items() if (was or name) in labels
+            }
+        else:
+            raise AssertionError(f"what does a stage {stage} do?")
+    return Entry(labels | dict.fromkeys(stages.static_labels, "test"), metadata, nanoseconds, line)
+
+
+def _extracted(line: str, expressions: dict[str, str]) -> dict[str, str]:
+    """Return what the collector finds under the names; nothing in a line that is no JSON object."""
     try:
-        document = json.loads(line)
+        document = json.loads(line, parse_constant=lambda name: json.loads(f"no {name}"))
     except ValueError:
-        document = {}
+        return {}
     if not isinstance(document, dict):
-        document = {}
-    extracted = {name: str(document[name]) for name in stages.json if document.get(name) is not None}
-    labels = dict(source)
-    labels.update((name, extracted[name]) for name in stages.labels if name in extracted)
-    metadata = {name: extracted[name] for name in stages.metadata if name in extracted}
-    metadata.update((name, labels.pop(name)) for name in stages.metadata if name in labels)
-    if not stages.foreign.search(line):
-        metadata[stages.mark] = "true"
-    labels.update(dict.fromkeys(stages.static_labels, "test"))
-    moment = extracted.get(stages.timestamp)
-    return Entry(labels, metadata, None if moment is None else _nanoseconds(moment), line)
+        return {}
+    found = {name: document.get(key or name) for name, key in expressions.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in found.items()
+        if value is not None
+    }
 
 
-def _nanoseconds(moment: str) -> int:
-    assert moment.endswith("Z")
+def _chosen(extracted: dict[str, str], names: dict[str, str]) -> dict[str, str]:
+    return {name: extracted[key or name] for name, key in names.items() if (key or name) in extracted}
+
+
+def _render(extracted: dict[str, str], source: str, template: str) -> None:
+    """Do what the two templates do that the pipelines know."""
+    condition = re.fullmatch(r"\{\{ if (not )?\.(\w+) \}\}(.*)\{\{ end \}\}", template)
+    assert condition, template
+    inverted, name, then = condition.groups()
+    if bool(inverted) is bool(extracted.get(name)):
+        extracted.pop(source, None)
+        return
+    value = re.fullmatch(r"\{\{ ToLower \.(\w+) \}\}", then)
+    assert value or "{" not in then, then
+    extracted[source] = extracted[value[1]].lower() if value else then
+
+
+def _time(moment: str, arguments: dict[str, str]) -> int | None:
+    """Return the nanoseconds of a time of RFC 3339; None, the collector's own time, where it is none."""
+    assert {"source", "format", "action_on_failure"} == arguments.keys()
+    assert "skip" == arguments["action_on_failure"]
+    if arguments["format"] != "RFC3339Nano" or not _RFC_3339.fullmatch(moment):
+        return None
     whole = datetime.fromisoformat(moment)
     return int(whole.replace(microsecond=0).timestamp()) * 10**9 + whole.microsecond * 1000
 

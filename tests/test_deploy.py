@@ -325,6 +325,18 @@ def test_loki_can_send_itself_the_longest_answer() -> None:
     assert answer < server["grpc_server_max_send_msg_size"]
 
 
+def test_loki_takes_and_shows_what_comes_late() -> None:
+    """
+    A line of an outage that is outlasted is neither too far behind its stream's newest, nor hidden in memory.
+    """
+    loki = load("loki/loki.yaml")
+
+    assert seconds(loki["ingester"]["max_chunk_age"]) // 2 >= seconds(
+        loki["limits_config"]["reject_old_samples_max_age"]
+    )
+    assert 0 == loki["querier"]["query_ingesters_within"]
+
+
 def test_loki_adds_no_label() -> None:
     """
     A busy stream is not split up under a label that nobody set.

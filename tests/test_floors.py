@@ -41,6 +41,7 @@ NOT_AT_THE_TOP = {
         "ginkgo_logging.integrations.structlog",
     ): "a program that does not use structlog does not import it",
     ("config", "ginkgo_logging.integrations.opentelemetry"): "the same for OpenTelemetry",
+    ("integrations.otlp", "opentelemetry"): "an extra; without it the error says what to install",
     ("integrations.servers", "ginkgo_logging.integrations.gunicorn"): "the same for gunicorn",
     ("integrations.servers", "ginkgo_logging.integrations.uvicorn"): "the same for uvicorn",
     ("integrations.servers", "werkzeug"): "the same for werkzeug",

@@ -417,6 +417,55 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
         setup(document)
 
 
+WITHOUT_THE_EXTRA = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("opentelemetry."):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Without())
+from ginkgo_logging import setup
+from ginkgo_logging.errors import ConfigError
+try:
+    setup("otlp")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_without_the_extra_it_says_what_to_install(home: Path) -> None:
+    """
+    Where OpenTelemetry is missing, the error names the extra that brings it.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA],
+        cwd=home,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "ginkgo-logging[otlp]" in done.stdout
+
+
+@pytest.mark.parametrize(("status", "again"), [(400, False), (401, False), (429, True), (503, True)])
+def test_what_is_tried_again(home: Path, server: Received, status: int, again: bool) -> None:
+    """
+    An endpoint that is busy is asked again until the timeout; one that refuses has the batch lost at once.
+    """
+    server.status = status
+
+    done = run(home, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=server.url, OTEL_EXPORTER_OTLP_LOGS_TIMEOUT="3")
+
+    messages = [row["message"] for row in server.rows]
+    assert again is (messages.count("lost") > 1)
+    assert messages.count("lost") >= 1
+    assert "Failed to export logs batch" in done.stderr
+
+
 @pytest.mark.skipif(not LOKI_URL, reason="LOKI_URL names no Loki to ask")
 def test_loki_finds_the_lines(home: Path) -> None:
     """

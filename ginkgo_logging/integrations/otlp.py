@@ -5,21 +5,24 @@ import re
 import threading
 from collections.abc import Collection, Mapping
 
-from opentelemetry import context as otel_context
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
-
 from ginkgo_logging import fields
 from ginkgo_logging.environment import host_metadata
 from ginkgo_logging.handlers.base import CountingHandler
 from ginkgo_logging.records import ATTRIBUTES, RecordState, printable, state_of
 from ginkgo_logging.transaction import lock
+
+try:
+    from opentelemetry import context as otel_context
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.instrumentation.logging.handler import LoggingHandler
+    from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+except ImportError as error:
+    raise ImportError("OtlpHandler needs OpenTelemetry: pip install 'ginkgo-logging[otlp]'") from error
 
 COMPRESSIONS = tuple(one.value for one in Compression)
 
