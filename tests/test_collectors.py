@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import alloy
@@ -273,11 +272,3 @@ def test_station_4_shows_the_lines_of_the_trace() -> None:
     assert title in {panel["title"] for panel in dashboard["panels"]}
     assert times == sorted(times)
     assert "00:19:40.977  Engine started for portfolio-aaa" in station(4)
-
-
-def test_the_page_says_where_the_host_file_is() -> None:
-    """
-    The page names the file that is collected from a host.
-    """
-    assert "`ginkgo.log`" in PAGE
-    assert Path("deploy/host-logs").name in {path.name for path in DEPLOY.iterdir()}
