@@ -415,8 +415,24 @@ def _unescaped(match: "re.Match[str]") -> str:
     return known[code]
 
 
+# What Python's regular expressions have and RE2 does not: looking ahead and behind, atomic groups, conditions,
+# comments, references back, possessive quantifiers, and counts above 1000.
+_NOT_RE2 = re.compile(
+    r"""\(\?(?:<?[=!]|>|\(|\#|P=)
+      | \\[1-9Z]
+      | (?:[*+?]|\{\d+(?:,\d*)?\})\+
+      | \{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000\b)\d{3})[,}]""",
+    re.VERBOSE,
+)
+
+
 def _regex(text: str) -> "re.Pattern[str]":
+    # An escaped backslash, and what a class holds, mean themselves and nothing of the above.
+    plain = re.sub(r"\\\\|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", text)
+    foreign = _NOT_RE2.search(re.sub(r"\\[^0-9Z]", "x", plain))
+    if foreign:
+        raise LogQLError(f"{text!r} is no regular expression of RE2: {foreign[0]}")
     try:
-        return re.compile(text)  # RE2's syntax is all but a subset of Python's
+        return re.compile(text)
     except re.error as exc:
         raise LogQLError(f"{text!r} is no regular expression: {exc}") from exc
