@@ -1,5 +1,6 @@
 """README and docs say what is so: their examples run, their tables match the code, their links lead somewhere."""
 
+import ast
 import importlib
 import inspect
 import os
@@ -131,3 +132,60 @@ def test_modules_of_the_design_exist() -> None:
     }
 
     assert there - {"__init__", "__main__"} == named
+
+
+def _public() -> set[tuple[str, str]]:
+    """Return module and name of all that docs/design.md says is public."""
+    section = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("## What is public")[2]
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+) \|$", section, re.MULTILINE)
+    return {(module, name) for module, names in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+def test_what_is_public_is_what_modules_offer() -> None:
+    """
+    The list of what is public has the names of each module's ``__all__``, and none that does not exist.
+    """
+    listed: dict[str, set[str]] = {}
+    for module, name in _public():
+        listed.setdefault(module, set()).add(name)
+
+    for path, names in listed.items():
+        module = importlib.import_module(path)
+        assert names == set(getattr(module, "__all__", names)), path
+        assert [] == [name for name in names if not hasattr(module, name)], path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_examples_use_is_public(page: Path) -> None:
+    """
+    Whatever an example imports of ours, or names in YAML, is on the list of what is public.
+    """
+    public = _public()
+    modules = {module for module, _ in public} | {"ginkgo.services"}
+    for code in _blocks(page, "python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in {
+                "ginkgo",
+                "ginkgo_logging",
+            }:
+                for name in node.names:
+                    used = (node.module or "", name.name)
+                    assert used in public or ".".join(used) in modules, used
+    for text in _blocks(page, "yaml"):
+        for path in re.findall(r"ginkgo_logging(?:\.\w+)+", text):
+            module, _, name = path.rpartition(".")
+            assert (module, name) in public or module == "ginkgo_logging.settings", path
+
+
+def test_every_yaml_path_of_the_shipped_files_is_public() -> None:
+    """
+    The files in logging.d name no class that is not public.
+    """
+    paths = {
+        tuple(path.rsplit(".", 1))
+        for file in (ROOT / "logging.d").glob("*.yaml")
+        for path in re.findall(r"[:=] (ginkgo_logging(?:\.\w+)+)", file.read_text(encoding="utf-8"))
+    }
+
+    assert ("ginkgo_logging.filters", "MaskingFilter") in paths
+    assert set() == paths - _public()

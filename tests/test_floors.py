@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import pytest
 
 PACKAGE = "ginkgo_logging"
 DIRECTORY = Path(__file__).parents[1] / PACKAGE
+DESIGN = (DIRECTORY.parent / "docs" / "design.md").read_text(encoding="utf-8")
 
 # Floor by floor, and on each floor from left to right: a module (or package) imports from what stands before it.
 FLOORS = (
@@ -144,6 +146,46 @@ def test_every_module_has_a_floor() -> None:
     The table of floors names every module and package there is, and no other.
     """
     assert sorted({part(name) for name in modules()}) == sorted(RANK)
+
+
+def test_the_picture_of_the_design_is_the_table() -> None:
+    """
+    docs/design.md shows the same modules on the same floors, in the same order.
+    """
+    numbered = [
+        (str(max(0, line - 1)), name)  # the lowest floor takes two lines of the table
+        for line, names in enumerate(FLOORS)
+        for name in names.split()
+        if not name.startswith("__")
+    ]
+
+    assert numbered == re.findall(r"^ (\d) (\w+)", DESIGN, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("package", "module"),
+    [
+        ("structlog", "structlog"),
+        ("python-json-logger", "pythonjsonlogger"),
+        ("Rich", "rich"),
+        ("PyYAML", "yaml"),
+        ("httpx", "httpx"),
+        ("FastAPI", "fastapi"),
+    ],
+)
+def test_a_third_party_is_imported_where_the_design_says(package: str, module: str) -> None:
+    """
+    The table of docs/design.md names every file that imports a third party, and no other.
+    """
+    row = re.search(rf"^\| {package} \| (.*) \|$", DESIGN, re.MULTILINE)
+    files = modules()
+
+    importing = {
+        files[one.by].relative_to(DIRECTORY).as_posix() for one in imports() if part(one.of) == module
+    }
+
+    assert row is not None
+    assert sorted(importing) == sorted(re.findall(r"`([^`]+)`", row[1]))
 
 
 def test_imports_lead_downwards() -> None:
