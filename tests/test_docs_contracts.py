@@ -1,4 +1,4 @@
-"""docs/glog.md and docs/json-line.md name all of what they are about, and what they show is what comes out."""
+"""docs/glog.md and docs/json-line.md leave nothing out; what they and README show is what comes out."""
 
 import dataclasses
 import enum
@@ -18,12 +18,13 @@ import numpy
 import pytest
 import yaml
 
-from ginkgo_logging import GinkgoLogger, fields
+from ginkgo_logging import GLOG, GinkgoLogger, fields
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.testing import capture_logs
 
 ROOT = Path(__file__).parent.parent
 GLOG_PAGE = (ROOT / "docs" / "glog.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINE_PAGE = (ROOT / "docs" / "json-line.md").read_text(encoding="utf-8")
 OF_ITS_PLACE = {"timestamp", "hostname", "pid", "container_id", "pod_name", "namespace"}
 
@@ -141,6 +142,42 @@ def test_lengths_are_those_of_the_shipped_files() -> None:
 
     assert f"| {JsonFormatter().max_bytes // 1024} KiB in files, " in LINE_PAGE
     assert f", {shipped['formatters']['json']['max_bytes']:,} bytes on a container's stdout" in LINE_PAGE
+
+
+def test_lines_of_the_readme_are_what_becomes_of_the_lines_before() -> None:
+    """
+    Each line that README shows is the line of the message that stands above it, with six keys, in 120 columns.
+    """
+    before, after = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    messages = [line.removeprefix("DEBUG:urllib3.connectionpool:") for line in before.splitlines()]
+    lines = [
+        json.loads(line.replace("{…,", "{").replace(",…}", "}"))
+        for line in re.findall(r"^\{.*\n .*\}$", after, re.MULTILINE)
+    ]
+
+    with capture_logs() as rows, GLOG.context(trace_id="4bf92f3577b34da6a3ce929d0e0e4736"):
+        with GLOG.context(log_category="backtest", portfolio_id="portfolio-aaa"):
+            for line, message in zip(lines, messages, strict=True):
+                level = logging.getLevelNamesMapping()[line["level"].upper()]
+                logging.getLogger(line["logger_name"]).log(level, message)
+
+    assert 120 >= max(map(len, after.splitlines()))
+    for line, row in zip(lines, rows, strict=True):
+        assert 6 == len(line)
+        assert list(line) == [name for name in row if name in line]
+        assert [] == [name for name, value in line.items() if not _is_shown(value, row[name])]
+        assert "***" in line["message"] or "connected" == line["message"]
+
+
+def test_ratios_of_the_readme_are_those_of_the_benchmarks() -> None:
+    """
+    The ratios that README names stand in the table of docs/benchmarks.md.
+    """
+    table = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    ratios = re.findall(r"\d\.\d+–\d\.\d+", README)
+
+    assert 4 == len(ratios)
+    assert [] == [ratio for ratio in ratios if f"| {ratio} |" not in table]
 
 
 def _keys() -> list[str]:
