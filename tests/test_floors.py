@@ -236,3 +236,18 @@ def test_logging_knows_nothing_of_querying(name: str) -> None:
     What only logs does not import the half that reads.
     """
     assert [] == [one for one in imports() if part(one.by) == name and part(below(one.of) or "") == "query"]
+
+
+def test_querying_knows_nothing_of_logging() -> None:
+    """
+    The half that reads imports from the rest of the package what docs/design.md names, and nothing else.
+    """
+    sentence = re.search(r"outside itself, `query` imports (.*?) only", DESIGN, re.DOTALL)
+    outside = {
+        part(target)
+        for one in imports()
+        if part(one.by) == "query" and (target := below(one.of)) is not None and part(target) != "query"
+    }
+
+    assert sentence is not None
+    assert sorted(outside) == sorted(re.findall(r"`(\w+)`", sentence[1]))
