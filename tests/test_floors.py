@@ -16,9 +16,11 @@ DESIGN = (DIRECTORY.parent / "docs" / "design.md").read_text(encoding="utf-8")
 # The floors, and on each from left to right: a module (or package) imports from what stands before it.
 FLOORS = (
     # 0: know nothing of each other's business
-    "fields errors arguments lazy_pattern masking error_patterns throttling sampling environment importing "
-    "accounting forking watching json_line options record_factory caller trace_headers transaction records "
-    "yaml_file",
+    (
+        "fields errors arguments lazy_pattern masking error_patterns throttling sampling environment importing "
+        "accounting forking watching json_line options record_factory caller trace_headers transaction records "
+        "yaml_file"
+    ),
     # 1: what is bound, what was chosen
     "context propagation settings",
     # 2: what a dictConfig file names, and what else feeds the pipe
