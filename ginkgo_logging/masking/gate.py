@@ -19,9 +19,9 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
     has, whatever the number of fields) and looks at the three letters before it.
     """
     words = {word for name in fields for word in _final_words(name)}
-    narrow = {word for word in words if word.isascii()}
-    equals, colon, comma = (_separator(separator, narrow) for separator in "=:,")
-    wide = _separator("[=:：＝,]", words)
+    narrow = _after_name({word for word in words if word.isascii()})
+    equals, colon, comma = (lazy_pattern(separator + narrow) for separator in "=:,")
+    wide = lazy_pattern("[=:：＝,]" + _after_name(words))
 
     def may_hold_secret(text: str) -> object:
         lower = text.lower()
@@ -54,18 +54,19 @@ def _final_words(name: str) -> Iterable[str]:
         yield quote(word)
 
 
-def _separator(separator: str, words: Iterable[str]) -> re.Pattern[str]:
+def _after_name(words: Iterable[str]) -> str:
+    """Return a pattern for the place after a separator that may stand behind a name ending in one of *words*."""
     cases = {case for word in words for case in (word, word.lower(), word.upper(), word.title())}
     if not cases:
-        return lazy_pattern("(?!)")
+        return "(?!)"
     width = min(3, *map(len, cases))
     endings = {case[-width:] for case in cases}
     ending = "".join(_one_of(place) for place in zip(*endings, strict=True))
     exact = _tree(endings)
     numbered = [rf"{ending}[\d_]", rf"{ending}[_-]\d", rf"{ending}\d\d", rf"{ending}[_-]\d\d"]
     quoted = [f"{end}{_QUOTE}" for end in numbered]
-    return lazy_pattern(
-        rf"{separator}(?:(?<={ending}.)(?<=(?:{exact}).)"
+    return (
+        rf"(?:(?<={ending}.)(?<=(?:{exact}).)"
         rf"|(?<=[^A-Za-z].)(?:(?<={_QUOTE}.)(?:(?<={ending}{_QUOTE}.)(?<=(?:{exact}){_QUOTE}.)"
         rf"|(?<=[\d_]{_QUOTE}.)(?:{_preceded(quoted)})|(?<=\\{_QUOTE}.))"
         # A blank, a subscript, an escape: rare enough to let through.
