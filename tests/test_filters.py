@@ -236,6 +236,49 @@ class TestThrottleFilter:
         del logging._levelToName[45], logging._nameToLevel["ALERT"]
         assert 5 == handler.counts.written
 
+    def test_exceptions_are_apart(self) -> None:
+        """
+        A framework's one template is a pattern for each type of exception and each line that raises one.
+        """
+
+        def first() -> None:
+            raise ValueError("one")
+
+        def second(number: int) -> None:
+            if number % 2:
+                raise KeyError(number)
+            raise ValueError(number)
+
+        handler, throttle = throttled(limit=1)
+        logger = logger_with(handler)
+
+        for number in range(4):
+            for call in (first, lambda number=number: second(number)):
+                try:
+                    call()
+                except (KeyError, ValueError):
+                    logger.exception("Exception on %s", f"/orders/{number}")
+        logger.error("Exception on %s", "/orders", exc_info=ValueError("without a place"))
+        logger.error("Exception on %s", "/orders")
+        throttle.flush()
+
+        told = [row.get("error_type", row["message"].partition("(")[2]) for row in handler.rows]
+        assert ["ValueError", "ValueError", "KeyError", "ValueError", ""] == told[:5]
+        summaries = sorted((row["suppressed_count"], row["message"]) for row in handler.rows[5:])
+        assert [1, 1, 3] == [count for count, _ in summaries]
+        line = first.__code__.co_firstlineno + 1
+        assert summaries[2][1].endswith(f": Exception on /orders/0 (ValueError at test_filters.py:{line})")
+
+    @pytest.mark.parametrize("exc_info", [("a", "b"), (None, None, None), (1, 2, 3), (0, ValueError(), 7)])
+    def test_what_is_no_exception(self, exc_info: Any) -> None:
+        """
+        An exc_info that is none is no part of the pattern, and does no harm.
+        """
+        throttle = ThrottleFilter(limit=1)
+        records = [make_record("same", level=logging.ERROR, exc_info=exc_info) for _ in range(2)]
+
+        assert [True, False] == [throttle.filter(record) for record in records]
+
     def test_disabled(self) -> None:
         """
         When it is off, all lines pass, and occurrences are counted for the statistics.

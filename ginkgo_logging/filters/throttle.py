@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
+from types import TracebackType
 
 from ginkgo_logging import arguments
 from ginkgo_logging.accounting import members, reporter
@@ -23,8 +24,10 @@ class ThrottleFilter(logging.Filter):
     """Of one pattern of ERROR, let *limit* pass in *seconds* and count the rest.
 
     A pattern is logger, level and template; of a ready-made text, the text without its numbers, ids and
-    quoted parts. When the window ends, with the pattern's next line, or at shutdown, one line tells how many
-    were held back (``suppressed_count``), and when the first and the last was. CRITICAL always passes.
+    quoted parts; with an exception, also its type and the line that raised it, since a framework has one
+    template for all the errors that nobody handled. When the window ends, with the pattern's next line, or at
+    shutdown, one line tells how many were held back (``suppressed_count``), and when the first and the last
+    was. CRITICAL always passes.
     Memory is bounded by *max_patterns*. Thread-safe; after a fork the child starts with counts of zero.
     """
 
@@ -60,8 +63,9 @@ class ThrottleFilter(logging.Filter):
         state.processed_by = (*state.processed_by, self)
         text = message_of(record)
         template = record.msg if record.args and isinstance(record.msg, str) else pattern_of(text)
-        origin = (record.name, record.levelno, record.pathname, record.lineno)
-        passes, summary = self.throttle.admit((record.name, record.levelno, template), text, origin)
+        raised = _raised(record)
+        origin = (record.name, record.levelno, record.pathname, record.lineno, raised)
+        passes, summary = self.throttle.admit((record.name, record.levelno, template, *raised), text, origin)
         if not self._enabled:
             return True
         if not passes:
@@ -102,6 +106,20 @@ class ThrottleFilter(logging.Filter):
             _log_summaries(summaries)
 
 
+def _raised(record: logging.LogRecord) -> tuple[str, ...]:
+    """Return the type of the record's exception, and file and line that raised it; () without one."""
+    info = record.exc_info
+    if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
+        return ()
+    kind, trace = type(info[1]), info[2]
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if not isinstance(trace, TracebackType):
+        return (name,)
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return name, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
 def _log_summaries(summaries: Iterable[Summary]) -> None:
     for summary in summaries:
         try:
@@ -111,12 +129,13 @@ def _log_summaries(summaries: Iterable[Summary]) -> None:
 
 
 def _log_summary(summary: Summary) -> None:
-    name, level, pathname, lineno = _OF_NO_CALL
+    name, level, pathname, lineno, raised = _OF_NO_CALL
     if isinstance(summary.detail, tuple) and summary.key != OTHERS:
-        name, level, pathname, lineno = summary.detail  # what _admit handed over
+        name, level, pathname, lineno, raised = summary.detail  # what _admit handed over
     logger = logging.getLogger(name)
-    message = "%d more like this from %s to %s: %s"
-    args = (summary.suppressed, _clock(summary.first), _clock(summary.last), summary.example)
+    message = "%d more like this from %s to %s: %s" + (" (%s)" if raised else "")
+    example = (summary.example, " at ".join(map(os.path.basename, raised))) if raised else (summary.example,)
+    args = (summary.suppressed, _clock(summary.first), _clock(summary.last), *example)
     record = logging.getLogRecordFactory()(name, level, pathname, lineno, message, args, None)
     state = RecordState({})
     state.suppressed_count = summary.suppressed
@@ -125,8 +144,14 @@ def _log_summary(summary: Summary) -> None:
     logger.handle(record)
 
 
-_OF_NO_CALL = ("ginkgo_logging", logging.ERROR, "(several)", 0)
-"""Logger, level and source of a summary that stands for several patterns."""
+_OF_NO_CALL: tuple[str, int, str, int, tuple[str, ...]] = (
+    "ginkgo_logging",
+    logging.ERROR,
+    "(several)",
+    0,
+    (),
+)
+"""Logger, level, source and exception of a summary that stands for several patterns."""
 
 
 def _clock(seconds: float) -> str:
