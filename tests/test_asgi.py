@@ -209,6 +209,19 @@ def test_an_error_that_only_the_server_would_answer_is_answered_with_the_trace()
     assert "trace-1" == _header(sent)
 
 
+def test_the_applications_error_counts_though_it_cannot_be_answered() -> None:
+    """Where the client is gone and nothing can be sent, the server still gets what the application raised."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("broken")
+
+    async def send(message: Message) -> None:
+        raise OSError("the client is gone")
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(TraceMiddleware(app)(_request(), _no_more, send))
+
+
 async def _no_more() -> Message:
     return {"type": "http.disconnect"}
 
@@ -283,6 +296,22 @@ def test_a_websocket_that_is_refused_is_a_403() -> None:
 
     assert [{"type": "websocket.close"}] == sent
     assert [403] == [row["status"] for row in requests.rows]
+
+
+@pytest.mark.parametrize(("accepts", "status"), [(False, 500), (True, 101)])
+def test_a_websocket_that_fails(accepts: bool, status: int) -> None:
+    """A websocket that fails before it is accepted is a 500, as the server answers it."""
+    requests = _collector(LOGGER)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if accepts:
+            await send({"type": "websocket.accept"})
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(_drive(TraceMiddleware(app, log_requests=True), _request(kind="websocket")))
+
+    assert [status] == [row["status"] for row in requests.rows]
 
 
 def test_the_request_line() -> None:
@@ -368,6 +397,47 @@ def test_a_servers_line_about_an_error_has_what_was_bound_in_the_request() -> No
     assert [("trace-1", 7), ("of-the-server", None), ("trace-1", 7)] == [
         (row["trace_id"], row.get("order")) for row in lines.rows
     ]
+
+
+def test_one_error_that_is_raised_in_many_requests_has_the_trace_of_each() -> None:
+    """A server's line about an object that is raised again has the later request's trace and fields."""
+    lines = _collector("uvicorn.error")
+    error = ValueError("broken")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        context.bind(path=scope["path"])
+        raise error
+
+    async def serve(path: str) -> None:
+        try:
+            await _drive(TraceMiddleware(app), _request((b"x-trace-id", path.encode()), path=path))
+        except ValueError:
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+
+    for path in ("first", "second"):
+        asyncio.run(serve(path))
+
+    assert [("first", "first"), ("second", "second")] == [
+        (row["trace_id"], row["path"]) for row in lines.rows
+    ]
+
+
+def test_an_error_of_a_request_within_another_is_the_inner_ones() -> None:
+    """An application that calls another one in the same process leaves the error to that one's trace."""
+    lines = _collector("uvicorn.error")
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("broken")
+
+    async def outer(scope: Scope, receive: Receive, send: Send) -> None:
+        await _drive(TraceMiddleware(inner), _request((b"x-trace-id", b"inner")))
+
+    try:
+        asyncio.run(_drive(TraceMiddleware(outer), _request((b"x-trace-id", b"outer"))))
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+
+    assert ["inner"] == [row["trace_id"] for row in lines.rows]
 
 
 def test_an_error_that_crossed_can_be_pickled() -> None:

@@ -1,10 +1,11 @@
 """ASGI 3: each request and websocket in its caller's trace, or a new one; for any framework and server."""
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol, TypeVar
 
-from ginkgo_logging import propagation, trace_headers
+from ginkgo_logging import trace_headers
 from ginkgo_logging.integrations import server_lines
 from ginkgo_logging.integrations.request_line import log_request
 from ginkgo_logging.trace_headers import Trace
@@ -55,7 +56,7 @@ class TraceMiddleware:
             await self.app(scope, receive, send)
             return
         caller = trace_of(scope.get("headers") or ()) if self._trust_headers else None
-        with propagation.bound_to(caller, log_category=self._log_category) as trace_id:
+        with server_lines.request(caller, log_category=self._log_category) as trace_id:
             request = _Request(scope, send, trace_id)
             # In the scope itself, not in a copy: a framework notes there, for us too, which route it took.
             scope[_KEY] = request
@@ -63,7 +64,10 @@ class TraceMiddleware:
                 await self.app(scope, receive, request.send)
             except Exception as exc:
                 server_lines.remember(exc)
-                await request.answer_error()
+                with contextlib.suppress(
+                    Exception
+                ):  # the client is gone, say: the application's error counts
+                    await request.answer_error()
                 raise
             finally:
                 del scope[_KEY]
@@ -114,9 +118,9 @@ class _Request:
 
     async def answer_error(self) -> None:
         """Answer for the server if it would have to, and could not name the trace."""
-        if self._status is not None or self._scope["type"] != "http":
+        if self._status is not None:
             return
-        if not self._is_outermost:
+        if not self._is_outermost or self._scope["type"] != "http":
             self._status = 500
             return
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_BODY))]

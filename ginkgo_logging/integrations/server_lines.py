@@ -4,13 +4,16 @@ An exception that left a request takes along what was bound in it; a filter on t
 finds it there. gunicorn's access lines show the response's headers, and the trace is one of them.
 """
 
+import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 
-from ginkgo_logging import context, trace_headers
+from ginkgo_logging import context, propagation, trace_headers
 from ginkgo_logging.context import Context
 from ginkgo_logging.records import attach_state
+from ginkgo_logging.trace_headers import Trace
 
 LOGGERS = (
     "daphne.server",
@@ -28,13 +31,18 @@ _ATTRIBUTE = "_ginkgo_request"
 _GUNICORN_HEADER = f"{{{trace_headers.TRACE_ID.lower()}}}o"
 
 
+_outermost: ContextVar[object | None] = ContextVar("ginkgo_logging_outermost", default=None)
+"""Stands for the request that runs here, and for those within it."""
+
+
 class _Request:
-    """What was bound in a request; not pickled with its exception."""
+    """What was bound in a request, and which one it was; not pickled with its exception."""
 
-    __slots__ = ("bound",)
+    __slots__ = ("bound", "outermost")
 
-    def __init__(self, bound: Context | None = None) -> None:
+    def __init__(self, bound: Context | None = None, outermost: object | None = None) -> None:
         self.bound = bound
+        self.outermost = outermost
 
     def __reduce__(self) -> tuple[type["_Request"], tuple[()]]:
         return _Request, ()
@@ -61,13 +69,29 @@ def install() -> None:
         logging.getLogger(name).addFilter(_filter)
 
 
+@contextlib.contextmanager
+def request(caller: Trace | None, *, log_category: str | None = None) -> Iterator[str]:
+    """Do what `propagation.bound_to` does, for one request, whose errors `remember` knows as its own."""
+    token = _outermost.set(_outermost.get() or object())
+    try:
+        with propagation.bound_to(caller, log_category=log_category) as trace_id:
+            yield trace_id
+    finally:
+        with contextlib.suppress(ValueError):  # as in bound_to
+            _outermost.reset(token)
+
+
 def remember(error: BaseException) -> None:
-    """Let *error* take along what is bound now, unless it crossed the edge of another request before."""
-    if getattr(error, _ATTRIBUTE, None) is None:
-        try:
-            setattr(error, _ATTRIBUTE, _Request(context.current()))
-        except Exception:  # noqa: BLE001 - an exception's class may forbid it; then its line has no trace
-            return
+    """Let *error* take along what is bound now, unless it has crossed the edge of a request within this one.
+
+    One object may be raised in many requests; what it took along from another one is replaced.
+    """
+    outermost = _outermost.get()
+    before = getattr(error, _ATTRIBUTE, None)
+    if isinstance(before, _Request) and before.bound is not None and before.outermost is outermost:
+        return
+    with contextlib.suppress(Exception):  # an exception's class may forbid it; then its line has no trace
+        setattr(error, _ATTRIBUTE, _Request(context.current(), outermost))
 
 
 def _of_exception(record: logging.LogRecord) -> Context | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ginkgo_logging import context, propagation, trace_headers
+from ginkgo_logging import context, trace_headers
 from ginkgo_logging.integrations import server_lines
 from ginkgo_logging.integrations.request_line import log_error, log_request
 from ginkgo_logging.trace_headers import Trace
@@ -107,7 +107,7 @@ class _Response:
             raise
 
     def _enter(self, caller: Trace | None, log_category: str | None) -> None:
-        self._bound = propagation.bound_to(caller, log_category=log_category)
+        self._bound = server_lines.request(caller, log_category=log_category)
         self._trace_id = self._bound.__enter__()
 
     def _enter_server(self) -> None:
