@@ -6,6 +6,7 @@ seen by it, what it binds is seen by nobody else. A process has no access to tha
 """
 
 import contextlib
+import inspect
 import logging
 import pickle  # what multiprocessing itself sends to its children
 import sys
@@ -23,6 +24,8 @@ from ginkgo_logging.records import printable
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
+
+_RUN_LATER = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
 
 
 class ContextThreadPoolExecutor(ThreadPoolExecutor):
@@ -44,17 +47,25 @@ class propagate(Generic[_P, _T]):  # noqa: N801 - called like a function
     Each call has a copy of its own, so that calls neither see what another one binds nor wait for each other.
     Pickled, on the way to another process, it takes along what is bound and, if ``setup`` was called, its
     arguments: a child that has no configuration (one that was spawned or came from a fork server) configures
-    itself. What cannot be pickled of the context is text there. Not for coroutine functions: tasks inherit.
+    itself. What cannot be pickled of the context is text there.
+
+    A coroutine or generator function is refused: to call it runs nothing yet. An asyncio task inherits what is
+    bound where it is made.
     """
 
     def __init__(self, function: Callable[_P, _T]) -> None:
+        if any(test(function) for test in _RUN_LATER):
+            raise TypeError(
+                f"propagate() is for functions that run when they are called, got {function!r}; asyncio tasks"
+                " inherit what is bound, and asyncio.create_task(..., context=...) is for another context"
+            )
         self._function = function
         self._context = copy_context()
         self._carried: _Carried | None = None  # instead of a context: this came from another process
         with contextlib.suppress(AttributeError, TypeError):
             update_wrapper(self, function, updated=())
 
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call the function in a copy of the context."""
         if self._carried is not None:
             return _run_with(self._carried, self._function, *args, **kwargs)
@@ -114,7 +125,7 @@ def _begin_child(carried: "_Carried", then: Callable[..., object] | None, argume
         then(*arguments)
 
 
-def _run_with(carried: "_Carried", function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+def _run_with(carried: "_Carried", function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
     inherited = copy_context()
     inherited.run(carried.restore)
     return inherited.run(function, *args, **kwargs)

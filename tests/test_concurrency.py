@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,40 @@ def test_propagate_looks_like_its_function_and_can_be_nested() -> None:
 
     assert "_seen" == outer.__name__  # type: ignore[attr-defined]
     assert ("inner", {}) == outer()
+
+
+async def _coroutine() -> None: ...
+
+
+async def _async_generator() -> Any:
+    yield
+
+
+def _generator() -> Any:
+    yield
+
+
+@pytest.mark.parametrize("function", [_coroutine, _async_generator, _generator, partial(_coroutine)])
+def test_propagate_refuses_what_does_not_run_when_it_is_called(function: Callable[[], Any]) -> None:
+    """Its body would run later, in another context; asyncio has its own way."""
+    with pytest.raises(TypeError, match="asyncio tasks inherit what is bound"):
+        propagate(function)
+
+
+def _echo(**arguments: object) -> dict[str, object]:
+    return arguments
+
+
+def test_arguments_of_the_users_function_may_have_any_name() -> None:
+    """No name of ours is taken, neither in a thread nor on the way to another process."""
+    arguments = {"self": 1, "fn": 2, "function": 3, "carried": 4, "args": 5}
+
+    with ContextThreadPoolExecutor() as threads:
+        assert arguments == threads.submit(_echo, **arguments).result()
+    with ContextProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        assert arguments == processes.submit(_echo, **arguments).result(30)
+    wrapped = propagate(_echo)
+    assert arguments == wrapped(**arguments) == pickle.loads(pickle.dumps(wrapped))(**arguments)
 
 
 # --- what is carried to another process -------------------------------------------------------------------
