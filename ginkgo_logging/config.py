@@ -275,7 +275,9 @@ def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] |
     except Superseded:
         return None
     except ConfigError as exc:
-        _own_logger.error("the logging configuration stays as it was: %s", exc)  # noqa: TRY400 - it says all
+        # In the template: to the error flow control each fault is then a pattern of its own.
+        fault = str(exc).replace("%", "%%")
+        _own_logger.error(f"%s: {fault}", "the logging configuration stays as it was")  # noqa: TRY400 - it says all
         return seen  # a file that is missing may come
     except Exception:
         _own_logger.exception("the logging configuration stays as it was")
