@@ -145,6 +145,16 @@ def test_a_broken_edit_changes_nothing_and_is_told(rows: Rows, drop_in: Path, te
     assert logging.DEBUG == logging.getLogger("app").level
 
 
+def test_each_different_fault_is_told(rows: Rows, drop_in: Path) -> None:
+    """However many edits in a row are broken, the error flow control takes no fault for another one."""
+    setup(watch=True)
+    faults = [f"no_such_{letter}" for letter in "abcdefg"]
+
+    for fault in faults:
+        write(drop_in, f"version: 1\nhandlers: {{{fault}: {{class: 100%.{fault}}}}}\n")
+        assert f"'{fault}'" in reload(rows)["message"]
+
+
 class _Moody(dict[str, Any]):
     """A mapping that fails when it is asked once too often."""
 
@@ -358,6 +368,21 @@ def test_a_file_made_safe_takes_effect(rows: Rows, drop_in: Path) -> None:
     wait_until(lambda: len(rows()) == 2)
 
     assert "others may write to" in rows()[0]["message"]
+    assert logging.DEBUG == logging.getLogger("app").level
+
+
+@pytest.mark.parametrize("place", ["logging.d", "."])
+def test_a_directory_made_safe_takes_effect(rows: Rows, home: Path, drop_in: Path, place: str) -> None:
+    """What the refusal says to do to a directory has its effect at once, on the next look at the file."""
+    (home / place).chmod(0o777)
+    setup(watch=True)
+    write(drop_in, _DEBUG)
+    wait_until(lambda: len(rows()) == 1)
+
+    (home / place).chmod(0o700)
+    wait_until(lambda: len(rows()) == 2)
+
+    assert f"try chmod go-w {(home / place).resolve()}" in rows()[0]["message"]
     assert logging.DEBUG == logging.getLogger("app").level
 
 

@@ -82,6 +82,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "linked": _link_elsewhere,
     "touched": lambda path: os.utime(path, (1, 1)),
     "made safe": lambda path: path.chmod(0o600),
+    "made safe by its directory": lambda path: path.parent.chmod(0o711),
 }
 
 
