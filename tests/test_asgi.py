@@ -597,6 +597,25 @@ def test_starlette_tells_templates_too() -> None:
     assert ["/api/orders/{id}", "/static/lines.py"] == [row["path"] for row in requests.rows]
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"log_requests": "yes"}, "log_requests must be true or false, got 'yes'"),
+        ({"trust_headers": "false"}, "trust_headers must be true or false, got 'false'"),
+        ({"log_category": 7}, "log_category must be a text or None, got 7"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [TraceMiddleware, instrument])
+def test_a_wrong_option_is_refused_at_the_start(
+    wrap: Callable[..., Any], options: dict[str, Any], fault: str
+) -> None:
+    """A switch that is a text would be taken as on; the refusal names the option and what it may be."""
+    with pytest.raises(ValueError, match=fault):
+        wrap(_shop(), **options)
+    with pytest.raises(TypeError, match="log_requets"):
+        wrap(_shop(), log_requets=True)
+
+
 def test_instrument_after_the_first_request() -> None:
     """An application that has served already is instrumented all the same."""
     app = _shop()

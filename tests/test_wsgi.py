@@ -287,6 +287,20 @@ def test_an_exit_ends_the_request() -> None:
     assert None is context.get_trace_id()
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"log_requests": "yes"}, "log_requests must be true or false, got 'yes'"),
+        ({"trust_headers": "false"}, "trust_headers must be true or false, got 'false'"),
+        ({"log_category": 7}, "log_category must be a text or None, got 7"),
+    ],
+)
+def test_a_wrong_option_is_refused_at_the_start(options: dict[str, Any], fault: str) -> None:
+    """A switch that is a text would be taken as on; the refusal names the option and what it may be."""
+    with pytest.raises(ValueError, match=fault):
+        TraceMiddleware(_ok, **options)
+
+
 def test_the_request_line(requests: Collector) -> None:
     """Asked for, a request is one line with method, path without query, status and duration."""
     app = TraceMiddleware(_ok, log_requests=True, log_category="web")

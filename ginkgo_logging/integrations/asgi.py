@@ -3,11 +3,12 @@
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from ginkgo_logging import trace_headers
 from ginkgo_logging.integrations import server_lines
-from ginkgo_logging.integrations.request_line import log_request
+from ginkgo_logging.integrations.request_line import KEY, RequestOptions, log_request
 from ginkgo_logging.trace_headers import Trace
 
 Scope = MutableMapping[str, Any]
@@ -17,7 +18,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
-_KEY = "ginkgo_logging.request"
 _BODY = b"Internal Server Error"
 
 
@@ -44,22 +44,22 @@ class TraceMiddleware:
         trust_headers: bool = True,
     ) -> None:
         self.app = app
-        self._log_requests = log_requests
-        self._log_category = log_category
-        self._trust_headers = trust_headers
+        self._options = RequestOptions(
+            log_requests=log_requests, log_category=log_category, trust_headers=trust_headers
+        )
         server_lines.install()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or websocket; other scopes (lifespan) pass as they are."""
         # Where there are two of us, the outer one does it.
-        if scope["type"] not in ("http", "websocket") or _KEY in scope:
+        if scope["type"] not in ("http", "websocket") or KEY in scope:
             await self.app(scope, receive, send)
             return
-        caller = trace_of(scope.get("headers") or ()) if self._trust_headers else None
-        with server_lines.request(caller, log_category=self._log_category) as trace_id:
+        caller = trace_of(scope.get("headers") or ()) if self._options.trust_headers else None
+        with server_lines.request(caller, log_category=self._options.log_category) as trace_id:
             request = _Request(scope, send, trace_id)
             # In the scope itself, not in a copy: a framework notes there, for us too, which route it took.
-            scope[_KEY] = request
+            scope[KEY] = request
             try:
                 await self.app(scope, receive, request.send)
             except Exception as exc:
@@ -70,8 +70,8 @@ class TraceMiddleware:
                     await request.answer_error()
                 raise
             finally:
-                del scope[_KEY]
-                if self._log_requests:
+                del scope[KEY]
+                if self._options.log_requests:
                     request.log()
 
 
@@ -103,6 +103,7 @@ class _Request:
         self._is_outermost = scope.get("app") is None and scope.get("litestar_app") is None
         self._begin = time.perf_counter()
         self._status: int | None = None
+        self.template: str | None = None  # noted by a framework that notes nothing in the scope
 
     async def send(self, message: Message) -> None:
         """Send *message*, with our header if a response begins with it."""
@@ -141,8 +142,9 @@ class _Request:
         Both begin behind the root path that the server was given, a proxy's say.
         """
         route = self._scope.get("route")
-        template = getattr(route, "path", None)
-        if not isinstance(template, str) or hasattr(route, "routes"):  # a mount, of static files say
+        # A mount, of static files say, has routes and its own path only.
+        template = self.template or (None if hasattr(route, "routes") else getattr(route, "path", None))
+        if not isinstance(template, str):
             return str(self._scope.get("path", "")).removeprefix(self._root)
         # A framework adds to root_path what the mounts on the way took of the path.
         return str(self._scope.get("root_path", "")).removeprefix(self._root) + template
@@ -161,12 +163,22 @@ class _Starlette(Protocol):
 _AppType = TypeVar("_AppType", bound=_Starlette)
 
 
-def instrument(app: _AppType, **options: Any) -> _AppType:
-    """Put `TraceMiddleware` with *options* around all of a Starlette or FastAPI application, and return that.
+def instrument(
+    app: _AppType,
+    *,
+    log_requests: bool = False,
+    log_category: str | None = None,
+    trust_headers: bool = True,
+) -> _AppType:
+    """Put `TraceMiddleware` with these options around all of a Starlette or FastAPI application; return that.
 
     Outside of its handler of unexpected errors, so that those responses have the header too.
     """
     build = app.build_middleware_stack
+    # Looked at here: the application calls its method with its first request.
+    options = asdict(
+        RequestOptions(log_requests=log_requests, log_category=log_category, trust_headers=trust_headers)
+    )
     app.build_middleware_stack = lambda: TraceMiddleware(build(), **options)  # type: ignore[method-assign]
     if app.middleware_stack is not None:  # it was built by a first request
         app.middleware_stack = TraceMiddleware(app.middleware_stack, **options)

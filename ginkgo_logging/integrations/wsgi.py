@@ -8,14 +8,13 @@ from typing import Any
 
 from ginkgo_logging import context, trace_headers
 from ginkgo_logging.integrations import server_lines
-from ginkgo_logging.integrations.request_line import log_error, log_request
+from ginkgo_logging.integrations.request_line import KEY, RequestOptions, log_error, log_request
 from ginkgo_logging.trace_headers import Trace
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 _HEADER = trace_headers.TRACE_ID
-_KEY = "ginkgo_logging.request"
 _PRESERVE = "werkzeug.debug.preserve_context"
 _BODY = b"Internal Server Error"
 _open_here: contextvars.ContextVar["_Response | None"] = contextvars.ContextVar(
@@ -31,7 +30,7 @@ class TraceMiddleware:
     In the server's own context the trace is bound until ``close()``, for its access line.
 
     The response has the trace as ``X-Trace-ID``. With *log_requests* a request is one INFO line more: method,
-    path (Flask: its template), status and duration until ``close()``. *log_category* is the category of its
+    path template, status and duration until ``close()``. *log_category* is the category of its
     lines. With ``trust_headers=False``, for a service that strangers call, each request has a new trace.
 
     An exception that nobody but the server would answer becomes a 500 and one ERROR line here.
@@ -46,19 +45,19 @@ class TraceMiddleware:
         trust_headers: bool = True,
     ) -> None:
         self.app = app
-        self._log_requests = log_requests
-        self._log_category = log_category
-        self._trust_headers = trust_headers
+        self._options = RequestOptions(
+            log_requests=log_requests, log_category=log_category, trust_headers=trust_headers
+        )
         server_lines.install()
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Begin to serve one request."""
-        if _KEY in environ:  # there are two of us; the outer one does it
+        if KEY in environ:  # there are two of us; the outer one does it
             return self.app(environ, start_response)
-        caller = trace_of(environ) if self._trust_headers else None
-        response = _Response(environ, start_response, self._log_requests)
-        environ[_KEY] = response
-        response.begin(self.app, caller, self._log_category)
+        caller = trace_of(environ) if self._options.trust_headers else None
+        response = _Response(environ, start_response, self._options)
+        environ[KEY] = response
+        response.begin(self.app, caller)
         return response
 
 
@@ -75,12 +74,13 @@ def trace_of(environ: Environ) -> Trace | None:
 class _Response:
     """One request: the application's response, with the request's context around each step of the server's."""
 
-    def __init__(self, environ: Environ, start_response: Callable[..., Any], log_requests: bool) -> None:  # noqa: FBT001
+    def __init__(self, environ: Environ, start_response: Callable[..., Any], options: RequestOptions) -> None:
         self._environ = environ
         self._start_response = start_response
         self._method = str(environ.get("REQUEST_METHOD", "-"))
+        self.template: str | None = None  # noted by a framework that notes nothing in environ
         self._path = _path(environ)
-        self._log_requests = log_requests
+        self._options = options
         self._began = time.perf_counter()
         self._in_server: tuple[Any, Any] | None = None
         self._body: Iterable[bytes] = ()
@@ -88,7 +88,7 @@ class _Response:
         self._status: int | None = None
         self._is_sent = self._is_closed = False
 
-    def begin(self, app: App, caller: Trace | None, log_category: str | None) -> None:
+    def begin(self, app: App, caller: Trace | None) -> None:
         """Call *app* in the request's context."""
         unclosed = _open_here.get()
         if unclosed is not None:
@@ -97,7 +97,7 @@ class _Response:
         # Flask's client for tests and werkzeug's debugger look into the request from outside.
         is_looked_into = _PRESERVE in self._environ
         self._run = _directly if is_looked_into else contextvars.copy_context().run
-        self._run(self._enter, caller, log_category)
+        self._run(self._enter, caller)
         if not is_looked_into:
             self._enter_server()
         try:
@@ -106,8 +106,8 @@ class _Response:
             self.close()
             raise
 
-    def _enter(self, caller: Trace | None, log_category: str | None) -> None:
-        self._bound = server_lines.request(caller, log_category=log_category)
+    def _enter(self, caller: Trace | None) -> None:
+        self._bound = server_lines.request(caller, log_category=self._options.log_category)
         self._trace_id = self._bound.__enter__()
 
     def _enter_server(self) -> None:
@@ -132,7 +132,9 @@ class _Response:
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Be the application's ``start_response``."""
         self._status = int(status[:3])
-        self._path = _path(self._environ)  # Flask forgets what the template was when it is done
+        self._path = _path(
+            self._environ, self.template
+        )  # Flask forgets what the template was when it is done
         if not any(name.lower() == _HEADER.lower() for name, _ in headers):
             headers = [*headers, (_HEADER, self._trace_id)]
         return self._start_response(status, headers, *([exc_info] if exc_info else []))
@@ -188,7 +190,7 @@ class _Response:
             if close is not None:
                 close()
         finally:
-            if self._log_requests:
+            if self._options.log_requests:
                 log_request(self._method, self._path, self._status, time.perf_counter() - self._began)
             self._bound.__exit__(None, None, None)
 
@@ -197,8 +199,8 @@ def _directly(step: Callable[..., Any], *arguments: Any) -> Any:
     return step(*arguments)
 
 
-def _path(environ: Environ) -> str:
-    rule = getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
+def _path(environ: Environ, template: str | None = None) -> str:
+    rule = template or getattr(getattr(environ.get("werkzeug.request"), "url_rule", None), "rule", None)
     if isinstance(rule, str):
         return str(environ.get("SCRIPT_NAME", "")) + rule
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"

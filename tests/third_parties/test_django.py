@@ -1,6 +1,7 @@
-"""Django: requests under runserver, configured by `setup` and by Django itself."""
+"""Django: requests under runserver and an ASGI server, configured by `setup` and by Django itself."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -115,3 +116,100 @@ def test_djangos_debug_lines_stay_silent(output: Output) -> None:
     """Django's own default level INFO holds, though every level is written."""
     assert {"info", "warning", "error"} >= {row["level"] for row in output.of("django")}
     assert "ginkgo" == output.one("^handling$")["logger_name"]
+
+
+_ROUTE = documented("Django", "# settings.py, after MIDDLEWARE")
+_SERVERS = {
+    "wsgi": ("# wsgi.py", [sys.executable, "manage.py", "runserver", "--noreload", "127.0.0.1:0"]),
+    "asgi": ("# asgi.py", ["uvicorn", "asgi:application", "--port", "0"]),
+}
+_ROUTES = """
+import asyncio
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+from ginkgo_logging import GLOG
+
+everybody = asyncio.Barrier(2)
+
+def sync(request, number):
+    GLOG.INFO("handling %d", number)
+    return HttpResponse("ok")
+
+async def parallel(request, number):
+    GLOG.bind_context(number=number)
+    await everybody.wait()
+    GLOG.INFO("handling %d", number)
+    await everybody.wait()
+    return HttpResponse("ok")
+
+async def broken(request, name):
+    raise RuntimeError("no connection with password=abc123")
+
+shop = [path("orders/<int:number>", sync), re_path("^items/([a-z]+)$", broken)]
+urlpatterns = [path("shop/", include(shop)), path("async/<int:number>", parallel)]
+"""
+
+
+def _start(project: Project, server: str) -> list[str]:
+    """Write a project whose requests have lines, and return the command that serves it."""
+    document, command = _SERVERS[server]
+    middleware = "MIDDLEWARE = ['django.middleware.common.CommonMiddleware']"
+    project.write("settings.py", _SETUP, _SETTINGS, middleware, _ROUTE)
+    project.write("urls.py", _ROUTES)
+    logged = documented("Django", document).replace("_application())", "_application(), log_requests=True)")
+    project.write(f"{server}.py", "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'", logged)
+    project.write("manage.py", _MANAGE)
+    return command
+
+
+def _address(project: Project, server: str) -> str:
+    if server == "wsgi":
+        return project.wait_for_stdout(r"server at (http://[\d.:]+)/")
+    return str(project.wait_for("^Uvicorn running on")["message"]).split()[3]
+
+
+@pytest.mark.parametrize("server", ["wsgi", "asgi"])
+def test_request_lines_have_the_route(project: Project, server: str) -> None:
+    """The line of a request has the route of urls.py, whole; where none was found, its path."""
+    command = _start(project, server)
+    expected = {
+        "trace-1": (200, "/shop/orders/7?token=abc123", "/shop/orders/<int:number>"),
+        "trace-2": (500, "/shop/items/tea", "/shop/items/([a-z]+)$"),
+        "trace-3": (404, "/shop/missing?token=abc123", "/shop/missing"),
+    }
+
+    with project.start(*command):
+        address = _address(project, server)
+        for trace_id, (status, path, _) in expected.items():
+            assert status == get(f"{address}{path}", trace_id)
+        project.wait_for("^GET ", count=3)
+
+    output = project.finished()
+    lines = {row["trace_id"]: (row["status"], row["path"]) for row in output.of("ginkgo_logging.requests")}
+    assert {trace_id: (status, route) for trace_id, (status, _, route) in expected.items()} == lines
+    assert "trace-1" == output.one("^handling 7$")["trace_id"]
+    assert ("trace-2", "RuntimeError") == _error(output.one("^Internal Server Error"))
+    assert "abc123" not in output.text
+
+
+def _error(row: dict[str, object]) -> tuple[object, object]:
+    return row["trace_id"], row["error_type"]
+
+
+def test_async_views_that_run_at_once_keep_their_traces(project: Project) -> None:
+    """Two requests that wait for each other in async views have each their own trace and fields."""
+    command = _start(project, "asgi")
+
+    with project.start(*command), ThreadPoolExecutor(2) as threads:
+        address = _address(project, "asgi")
+        asked = [threads.submit(get, f"{address}/async/{number}", f"trace-{number}") for number in (1, 2)]
+        assert [200, 200] == [one.result() for one in asked]
+        project.wait_for("^GET /async", count=2)
+
+    output = project.finished()
+    for number in (1, 2):
+        row = output.one(f"^handling {number}$")
+        assert (f"trace-{number}", number) == (row["trace_id"], row["number"])
+    traces = [row["trace_id"] for row in output.of("uvicorn.access")]
+    assert ["trace-1", "trace-2"] == sorted(traces)
+    assert "number" not in output.one("^Finished server process")
