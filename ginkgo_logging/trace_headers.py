@@ -5,13 +5,14 @@ of W3C Trace Context (https://www.w3.org/TR/trace-context/, cited by section).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 TRACE_ID = "X-Trace-ID"
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 NAMES = (TRACE_ID, TRACEPARENT, TRACESTATE)
+_LOWER = frozenset(name.lower() for name in NAMES)
 
 MAX_TRACE_ID = 128
 """Characters that an id in ``X-Trace-ID`` may have."""
@@ -96,6 +97,15 @@ def read(get: Callable[[str], str | None]) -> Trace | None:
         return None
     state = (get(TRACESTATE) or "").strip(" \t")
     return parent._replace(tracestate=state) if _TRACESTATE.fullmatch(state) else parent
+
+
+def read_pairs(pairs: Iterable[tuple[str, str]]) -> Trace | None:
+    """Do what `read` does for headers that come one after the other, their names in any case."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if (key := name.lower()) in _LOWER:
+            found[key] = f"{found[key]},{value}" if key in found else value
+    return read(lambda name: found.get(name.lower())) if found else None
 
 
 def write(trace: Trace) -> dict[str, str]:

@@ -47,9 +47,6 @@ NOT_AT_THE_TOP = {
     ): "a program that does not use structlog does not import it",
     ("config", "ginkgo_logging.integrations.opentelemetry"): "the same for OpenTelemetry",
     ("integrations.otlp", "opentelemetry"): "an extra; without it the error says what to install",
-    ("integrations.servers", "ginkgo_logging.integrations.gunicorn"): "the same for gunicorn",
-    ("integrations.servers", "ginkgo_logging.integrations.uvicorn"): "the same for uvicorn",
-    ("integrations.servers", "werkzeug"): "the same for werkzeug",
     ("filters.processor", "structlog"): "slow to import, and few dictConfig files name this filter",
     (
         "query.service",

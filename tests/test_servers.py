@@ -18,7 +18,7 @@ from werkzeug import serving
 
 import ginkgo_logging
 from ginkgo_logging import GLOG, ConfigError, setup, shutdown
-from ginkgo_logging.integrations import set_up
+from ginkgo_logging.integrations import servers as our_servers
 from ginkgo_logging.integrations.gunicorn import Logger
 
 Read = Callable[[Path], list[dict[str, Any]]]
@@ -167,7 +167,7 @@ def test_a_werkzeug_without_the_switch_is_left_alone(monkeypatch: pytest.MonkeyP
 
 def test_the_file_for_servers_says_what_the_mapping_says() -> None:
     """setup.yaml is the same for programs that take a file."""
-    assert set_up.MAPPING == yaml.safe_load(SETUP_FILE.read_text(encoding="utf-8"))
+    assert our_servers.MAPPING == yaml.safe_load(SETUP_FILE.read_text(encoding="utf-8"))
 
 
 def test_the_file_for_servers_does_what_setup_does() -> None:

@@ -179,3 +179,17 @@ def test_received_restores_all_that_was_bound() -> None:
             assert "web" == context.get_log_category()
         assert trace_headers.is_w3c_trace_id(trace_id)
         assert before == context.current()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ([("HOST", "x"), ("X-TRACE-ID", "trace-1")], Trace("trace-1")),
+        ([("x-trace-id", "one"), ("X-Trace-ID", "two"), ("Traceparent", PARENT)], Trace(ID, SPAN, 1)),
+        ([("traceparent", PARENT), ("traceparent", PARENT)], None),
+        ([], None),
+    ],
+)
+def test_pairs(pairs: list[tuple[str, str]], expected: Trace | None) -> None:
+    """Headers as pairs have names in any case; one that came twice is not valid."""
+    assert expected == trace_headers.read_pairs(pairs)

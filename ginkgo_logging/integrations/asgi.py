@@ -77,18 +77,10 @@ class TraceMiddleware:
 
 def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
     """Return the trace that the headers of a scope name; see `trace_headers.read`."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        # Latin-1 as in HTTP: it decodes any bytes.
-        key = name.decode("latin-1").lower()
-        if key in _NAMES:
-            found[key] = (
-                f"{found[key]},{value.decode('latin-1')}" if key in found else value.decode("latin-1")
-            )
-    return trace_headers.read(lambda name: found.get(name.lower())) if found else None
-
-
-_NAMES = frozenset(name.lower() for name in trace_headers.NAMES)
+    # Latin-1 as in HTTP: it decodes any bytes.
+    return trace_headers.read_pairs(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers
+    )
 
 
 class _Request:

@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.config import LoggerClass
 
-from ginkgo_logging.integrations import set_up
+from ginkgo_logging.integrations import servers
 
 
 def join() -> Callable[[], None]:
@@ -31,7 +31,7 @@ class Logger(glogging.Logger):
         super().setup(cfg)
         if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
             return
-        dictConfig(set_up.MAPPING)
+        dictConfig(servers.MAPPING)
         for logger, is_wanted in ((self.error_log, True), (self.access_log, cfg.accesslog is not None)):
             kept = [handler for handler in logger.handlers if not _is_ours_to_replace(handler)]
             # Not by propagation: uvicorn's worker takes this logger's handlers over, and nothing else.

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from ginkgo_logging import propagation, trace_headers
 
 Value = bytes | str | None
-_NAMES = frozenset(name.lower() for name in trace_headers.NAMES)
 
 
 def inject(headers: Iterable[tuple[str, Value]] | None = None) -> list[tuple[str, Value]]:
@@ -24,18 +23,15 @@ def extract(headers: Iterable[tuple[str, Value]] | None, *, log_category: str | 
     What is wrong with the headers is overlooked. Afterwards all that is bound is exactly as it was before: the
     next message of the loop does not see this one's fields.
     """
-    found: dict[str, str] = {}
-    for name, value in _pairs(headers):
-        text = value.decode("latin-1") if isinstance(value, bytes) else value
-        found[name] = f"{found[name]},{text}" if name in found else text
-    with propagation.received(lambda name: found.get(name.lower()), log_category=log_category) as trace_id:
+    caller = trace_headers.read_pairs(_texts(headers))
+    with propagation.bound_to(caller, log_category=log_category) as trace_id:
         yield trace_id
 
 
-def _pairs(headers: Iterable[tuple[str, Value]] | None) -> Iterator[tuple[str, bytes | str]]:
+def _texts(headers: Iterable[tuple[str, Value]] | None) -> Iterator[tuple[str, str]]:
     for pair in headers or ():
         # A producer in another language may send any bytes as a name, and clients differ in what they make of it.
         if isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str):
             name, value = pair
-            if name.lower() in _NAMES and isinstance(value, bytes | str):
-                yield name.lower(), value
+            if isinstance(value, bytes | str):
+                yield name, value.decode("latin-1") if isinstance(value, bytes) else value

@@ -1,12 +1,25 @@
 """Servers that configure logging, or colour their lines, by themselves join the pipe when they are imported."""
 
 import functools
+import importlib
 from collections.abc import Callable
+from typing import Any, Final
 
 from ginkgo_logging.importing import forget, when_imported
 
-_Undo = Callable[[], object]
-_undo: dict[str, _Undo] = {}
+FORMATTER: Final[dict[str, Any]] = {"()": "ginkgo_logging.config.setup_again"}
+"""Sets logging up when dictConfig makes this formatter, which is before all else; nothing uses it afterwards."""
+
+MAPPING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"ginkgo_logging": FORMATTER},
+}
+"""A whole dictConfig mapping that does what `ginkgo_logging.setup` does; ``setup.yaml`` says the same."""
+
+# By whose import which module of ours is called for; each has a join(), which returns what takes it back.
+_SERVERS = {"gunicorn.config": "gunicorn", "uvicorn.config": "uvicorn", "werkzeug.serving": "werkzeug"}
+_undo: dict[str, Callable[[], object]] = {}
 
 
 def join() -> None:
@@ -25,34 +38,4 @@ def leave() -> None:
 
 def _join(name: str) -> None:
     if name not in _undo:
-        _undo[name] = _SERVERS[name]()
-
-
-def _join_gunicorn() -> _Undo:
-    from ginkgo_logging.integrations.gunicorn import join
-
-    return join()
-
-
-def _join_uvicorn() -> _Undo:
-    from ginkgo_logging.integrations.uvicorn import join
-
-    return join()
-
-
-def _join_werkzeug() -> _Undo:
-    from werkzeug import serving
-
-    # The development server's only switch: its lines are coloured even where nobody looks at them.
-    before = getattr(serving, "_log_add_style", None)
-    if before is None:
-        return lambda: None
-    serving._log_add_style = False
-    return lambda: setattr(serving, "_log_add_style", before)
-
-
-_SERVERS = {
-    "gunicorn.config": _join_gunicorn,
-    "uvicorn.config": _join_uvicorn,
-    "werkzeug.serving": _join_werkzeug,
-}
+        _undo[name] = importlib.import_module(f"{__package__}.{_SERVERS[name]}").join()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from uvicorn.config import LOGGING_CONFIG
 
-from ginkgo_logging.integrations import set_up
+from ginkgo_logging.integrations import servers
 
 
 def join() -> Callable[[], None]:
@@ -15,7 +15,7 @@ def join() -> Callable[[], None]:
     """
     formatters, loggers = LOGGING_CONFIG["formatters"], LOGGING_CONFIG["loggers"].values()
     changed = [(one, dict(one)) for one in loggers if one.get("handlers") in (["default"], ["access"])]
-    formatters["ginkgo_logging"] = set_up.FORMATTER
+    formatters["ginkgo_logging"] = servers.FORMATTER
     for logger, _ in changed:
         logger.update(handlers=[], propagate=True)
 
