@@ -8,18 +8,17 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from waiting import PATIENCE, until
 
 from ginkgo_logging import GLOG, ConfigError, GinkgoLogger, config, setup, shutdown
 from ginkgo_logging.config_files import shipped
 
 ROOT = Path(__file__).parent.parent
-_PATIENCE = 20.0
 
 Rows = Callable[[], list[dict[str, Any]]]
 
@@ -65,14 +64,6 @@ def write(path: Path, text: str) -> None:
     path.chmod(0o600)
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Return as soon as *condition* holds."""
-    deadline = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.01)
-
-
 def reload(rows: Rows) -> dict[str, Any]:
     """Send SIGHUP, and return the line that says what came of it."""
 
@@ -81,7 +72,7 @@ def reload(rows: Rows) -> dict[str, Any]:
 
     before = len(told())
     signal.raise_signal(signal.SIGHUP)
-    wait_until(lambda: len(told()) > before)
+    until(lambda: len(told()) > before, "a line about the reload")
     return told()[before]
 
 
@@ -94,10 +85,10 @@ def test_a_drop_in_takes_effect_when_it_is_written_and_when_it_is_removed(
     setup(watch=True)
 
     write(drop_in, _ERROR)
-    wait_until(lambda: app.getEffectiveLevel() == logging.ERROR)
+    until(lambda: app.getEffectiveLevel() == logging.ERROR, "the level of the drop-in")
     write(drop_in, "version: 1\nincremental: true\n")
     drop_in.unlink()
-    wait_until(lambda: len(rows()) >= 2)
+    until(lambda: len(rows()) >= 2, "a second line")
 
     assert all("logging is configured anew from" in row["message"] for row in rows())
     assert str(drop_in) in rows()[0]["message"]
@@ -185,7 +176,7 @@ def test_a_mended_file_takes_effect(rows: Rows, drop_in: Path) -> None:
     reload(rows)
     write(drop_in, _ERROR)
 
-    wait_until(lambda: "logging is configured anew" in rows()[-1]["message"])
+    until(lambda: "logging is configured anew" in rows()[-1]["message"], "the mended file is applied")
 
     assert logging.ERROR == logging.getLogger("app").level
 
@@ -311,10 +302,10 @@ def test_a_file_that_the_settings_name_before_it_is_there(rows: Rows, home: Path
     setup(watch=True)
     (home / ".ginkgo").mkdir(exist_ok=True)
     write(home / ".ginkgo" / "config.yaml", "logging: {config: ./own.yaml}\n")
-    wait_until(lambda: len(rows()) == 1)
+    until(lambda: len(rows()) == 1, "the refusal")
 
     write(home / "own.yaml", _DEBUG)
-    wait_until(lambda: len(rows()) == 2)
+    until(lambda: len(rows()) == 2, "the file is applied")
 
     assert "no such dictConfig file" in rows()[0]["message"]
     assert logging.DEBUG == logging.getLogger("app").level
@@ -333,7 +324,7 @@ def test_a_setup_during_a_reload_has_the_last_word(
     def find_slowly(*given: Any) -> Any:
         found = find(*given)
         has_read.set()
-        may_go_on.wait(_PATIENCE)
+        may_go_on.wait(PATIENCE)
         return found
 
     def tell_when_done(*given: Any) -> Any:
@@ -345,11 +336,11 @@ def test_a_setup_during_a_reload_has_the_last_word(
         patched.setattr(config, "_reload", tell_when_done)
         patched.setattr(config, "find", find_slowly)
         signal.raise_signal(signal.SIGHUP)
-        has_read.wait(_PATIENCE)
+        has_read.wait(PATIENCE)
         patched.setattr(config, "find", find)
         write(drop_in, _ERROR)
         # The moment at which the new configuration stands, and the old watcher is still in charge.
-        patched.setattr(config, "_watch", lambda *_: may_go_on.set() or is_done.wait(_PATIENCE))
+        patched.setattr(config, "_watch", lambda *_: may_go_on.set() or is_done.wait(PATIENCE))
         setup(watch=True)
 
     assert logging.ERROR == logging.getLogger("app").level
@@ -362,10 +353,10 @@ def test_a_file_made_safe_takes_effect(rows: Rows, drop_in: Path) -> None:
     write(drop_in.with_suffix(".new"), _DEBUG)
     drop_in.with_suffix(".new").chmod(0o666)
     drop_in.with_suffix(".new").replace(drop_in)
-    wait_until(lambda: len(rows()) == 1)
+    until(lambda: len(rows()) == 1, "the refusal")
 
     drop_in.chmod(0o600)
-    wait_until(lambda: len(rows()) == 2)
+    until(lambda: len(rows()) == 2, "the file is applied")
 
     assert "others may write to" in rows()[0]["message"]
     assert logging.DEBUG == logging.getLogger("app").level
@@ -377,10 +368,10 @@ def test_a_directory_made_safe_takes_effect(rows: Rows, home: Path, drop_in: Pat
     (home / place).chmod(0o777)
     setup(watch=True)
     write(drop_in, _DEBUG)
-    wait_until(lambda: len(rows()) == 1)
+    until(lambda: len(rows()) == 1, "the refusal")
 
     (home / place).chmod(0o700)
-    wait_until(lambda: len(rows()) == 2)
+    until(lambda: len(rows()) == 2, "the file is applied")
 
     assert f"try chmod go-w {(home / place).resolve()}" in rows()[0]["message"]
     assert logging.DEBUG == logging.getLogger("app").level
@@ -423,7 +414,7 @@ def test_no_line_is_lost_or_doubled_while_files_are_applied_again(rows: Rows) ->
     for _ in range(10):
         before = sum(written)
         signal.raise_signal(signal.SIGHUP)
-        wait_until(lambda before=before: sum(written) > before + 100)  # type: ignore[misc]
+        until(lambda before=before: sum(written) > before + 100, "more lines are logged")  # type: ignore[misc]
     is_over.set()
     for thread in threads:
         thread.join()
@@ -445,7 +436,7 @@ def test_settings_that_were_broken_at_the_start_may_be_mended(
     log.INFO("begin")
     write(home / ".ginkgo/config.yaml", "logging: {level: {console: ERROR}}")
 
-    wait_until(lambda: log.get_current_levels()["handlers"].get("console") == "ERROR")
+    until(lambda: log.get_current_levels()["handlers"].get("console") == "ERROR", "the mended level")
 
     assert any("LOUD" in row["message"] for row in rows())
 
@@ -458,7 +449,7 @@ def test_nothing_is_watched_unless_asked_for() -> None:
     setup(watch=True)
     watched = signal.getsignal(signal.SIGHUP) != before
     shutdown()
-    wait_until(lambda: not _watches())
+    until(lambda: not _watches(), "the thread ends")
 
     assert (before, False) == after_setup
     assert watched
@@ -474,7 +465,7 @@ def test_setup_without_watch_ends_the_watching(rows: Rows, drop_in: Path) -> Non
     setup(watch=True)
     write(drop_in, _ERROR)
     setup(console_level="ERROR")
-    wait_until(lambda: not _watches())
+    until(lambda: not _watches(), "the thread ends")
 
     assert logging.ERROR == logging.getLogger("app").level
     assert [] == rows()
@@ -520,9 +511,9 @@ def test_every_process_takes_the_change(rows: Rows, home: Path, drop_in: Path, m
     )
     expected = 3 if method == "fork" else 2
     try:
-        wait_until(lambda: sum("ready" in row["message"] for row in rows()) == expected)
+        until(lambda: sum("ready" in row["message"] for row in rows()) == expected, "all processes are ready")
         write(drop_in, _DEBUG)
-        output, _ = process.communicate(timeout=_PATIENCE)
+        output, _ = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()

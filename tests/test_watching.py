@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 from ginkgo_logging.watching import Stamp, Watcher, stamps_of
 
 ROOT = Path(__file__).parent.parent
-_PATIENCE = 20.0
 
 Calls = queue.SimpleQueue[threading.Thread]
 Start = Callable[..., Watcher]
@@ -97,9 +97,9 @@ def test_a_change_is_noticed_once(
     start(file, other)
 
     change(file)
-    thread = calls.get(timeout=_PATIENCE)
+    thread = calls.get(timeout=PATIENCE)
     other.write_text("the next change")  # the call before it was the only one of the first
-    calls.get(timeout=_PATIENCE)
+    calls.get(timeout=PATIENCE)
 
     assert thread.daemon
     assert calls.empty()
@@ -111,7 +111,7 @@ def test_a_file_that_appears_is_a_change(tmp_path: Path, start: Start, calls: Ca
 
     (tmp_path / "file").write_text("new")
 
-    assert calls.get(timeout=_PATIENCE)
+    assert calls.get(timeout=PATIENCE)
 
 
 def test_the_function_says_what_to_watch_next(tmp_path: Path, start: Start, calls: Calls) -> None:
@@ -119,44 +119,44 @@ def test_the_function_says_what_to_watch_next(tmp_path: Path, start: Start, call
     first, second = tmp_path / "first", tmp_path / "second"
     start(first, then=stamps_of([second]))
     first.write_text("leads to the second")
-    calls.get(timeout=_PATIENCE)
+    calls.get(timeout=PATIENCE)
 
     second.write_text("changed")
 
-    assert calls.get(timeout=_PATIENCE)
+    assert calls.get(timeout=PATIENCE)
 
 
 def test_sighup_calls_and_passes_on(start: Start, calls: Calls) -> None:
     """SIGHUP calls the function in the watcher's thread, and the handler that was there before in its own way."""
     received: list[int] = []
     signal.signal(signal.SIGHUP, lambda number, _: received.append(number))
-    start(interval=_PATIENCE)
+    start(interval=PATIENCE)
 
     os.kill(os.getpid(), signal.SIGHUP)
 
-    assert threading.main_thread() is not calls.get(timeout=_PATIENCE)
+    assert threading.main_thread() is not calls.get(timeout=PATIENCE)
     assert [signal.SIGHUP] == received
 
 
 def test_many_signals_at_once_block_nobody(start: Start, calls: Calls) -> None:
     """Signals that interrupt one another's handlers do no harm."""
-    start(interval=_PATIENCE)
+    start(interval=PATIENCE)
 
     for _ in range(200):
         signal.raise_signal(signal.SIGHUP)
 
-    assert [True] * 200 == [bool(calls.get(timeout=_PATIENCE)) for _ in range(200)]
+    assert [True] * 200 == [bool(calls.get(timeout=PATIENCE)) for _ in range(200)]
 
 
 def test_stop_hands_sighup_back(start: Start) -> None:
     """After stop SIGHUP has the handler of before, and the thread ends."""
     before = signal.getsignal(signal.SIGHUP)
-    watcher = start(interval=_PATIENCE)
+    watcher = start(interval=PATIENCE)
     taken = signal.getsignal(signal.SIGHUP)
     (thread,) = _threads()
 
     watcher.stop()
-    thread.join(_PATIENCE)
+    thread.join(PATIENCE)
 
     assert before != taken
     assert before == signal.getsignal(signal.SIGHUP)
@@ -167,7 +167,7 @@ def test_stop_leaves_anothers_handler_in_place(start: Start, calls: Calls) -> No
     """Where somebody has chained to our handler, theirs stays, and ours only passes on from then on."""
     received: list[str] = []
     signal.signal(signal.SIGHUP, lambda *_: received.append("first"))
-    watcher = start(interval=_PATIENCE)
+    watcher = start(interval=PATIENCE)
     ours = signal.getsignal(signal.SIGHUP)
     assert callable(ours)
 
@@ -193,7 +193,7 @@ def test_outside_the_main_thread_only_files_are_watched(tmp_path: Path, start: S
 
     (tmp_path / "file").write_text("new")
 
-    assert calls.get(timeout=_PATIENCE)
+    assert calls.get(timeout=PATIENCE)
     assert before == signal.getsignal(signal.SIGHUP)
 
 
@@ -214,7 +214,7 @@ def test_a_fork_finds_no_thread() -> None:
         [sys.executable, "-c", program],
         capture_output=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
         check=True,
     )
 
@@ -229,12 +229,12 @@ def test_after_a_fork_both_go_on(tmp_path: Path, start: Start, calls: Calls) -> 
     child = os.fork()
     if child == 0:  # pragma: no cover - measured in the parent only
         try:
-            calls.get(timeout=_PATIENCE)
+            calls.get(timeout=PATIENCE)
             os._exit(len(_threads()))
         finally:
             os._exit(99)
     file.write_text("for both")
-    calls.get(timeout=_PATIENCE)
+    calls.get(timeout=PATIENCE)
     _, status = os.waitpid(child, 0)
 
     assert 1 == os.waitstatus_to_exitcode(status)
@@ -243,13 +243,13 @@ def test_after_a_fork_both_go_on(tmp_path: Path, start: Start, calls: Calls) -> 
 
 def test_a_signal_during_a_fork_is_not_lost(start: Start, calls: Calls) -> None:
     """SIGHUP that comes while there is no thread, because a fork is under way, counts when there is one."""
-    watcher = start(interval=_PATIENCE)
+    watcher = start(interval=PATIENCE)
     watcher.pause()
 
     signal.raise_signal(signal.SIGHUP)
     watcher.resume()
 
-    assert calls.get(timeout=_PATIENCE)
+    assert calls.get(timeout=PATIENCE)
 
 
 def test_a_program_still_ends_with_its_terminal() -> None:
@@ -280,7 +280,7 @@ def test_a_watcher_does_not_keep_a_program_alive() -> None:
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+from waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 _PAGE = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
 _PLAIN_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* (DEBUG|INFO|WARNING|ERROR|CRITICAL) |  ")
-_PATIENCE = 20.0
 
 Row = dict[str, Any]
 _T = TypeVar("_T")
@@ -39,7 +38,7 @@ def get(address: str, trace_id: str) -> int:
     """Return the status of a GET request that carries *trace_id*."""
     request = urllib.request.Request(address, headers={"X-Trace-ID": trace_id})
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -117,7 +116,7 @@ class Project:
         """Run a script made of *parts* to its end."""
         self.write("main.py", *parts)
         with self.start(sys.executable, "main.py") as process:
-            code = process.wait(_PATIENCE)
+            code = process.wait(PATIENCE)
         assert 0 == code, self.output().text
         return self.finished()
 
@@ -148,7 +147,7 @@ class Project:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             try:
-                process.wait(_PATIENCE)
+                process.wait(PATIENCE)
             finally:
                 process.kill()
 
@@ -171,15 +170,17 @@ class Project:
         return self._poll(find, pattern)
 
     def _poll(self, find: Callable[[], _T | None], wanted: str) -> _T:
-        deadline = time.monotonic() + _PATIENCE
-        is_running = True
-        while is_running and time.monotonic() < deadline:
+        def look() -> _T | None:
             # Asked first: what it wrote before its end is then there to be found.
             is_running = self._process is not None and self._process.poll() is None
-            if (found := find()) is not None:
-                return found
-            time.sleep(0.02)
-        raise TimeoutError(f"{wanted!r} was not written, but:\n{self.output().text}")
+            found = find()
+            assert is_running or found is not None, missing()
+            return found
+
+        def missing() -> str:
+            return f"{wanted!r} was not written, but:\n{self.output().text}"
+
+        return until(look, missing)
 
     def finished(self) -> Output:
         """Return what was written, after the program's end: each row stands on the console once, too."""

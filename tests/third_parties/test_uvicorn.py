@@ -2,9 +2,9 @@
 
 import signal
 import sys
-import time
 
 import pytest
+from waiting import until
 
 from third_parties.program import Output, Project, documented, get
 
@@ -133,11 +133,16 @@ def test_a_reloaded_process_is_in_the_pipe_again(project: Project) -> None:
     """With ``--reload`` the watching process and both served processes write each line once."""
     project.write("app.py", _APP, _MIDDLEWARE)
 
+    def reloads() -> bool:
+        if "Reloading" in project.output().text:
+            return True
+        # Again and again: what it finds at its first look is no change to it.
+        project.write("app.py", _APP, _MIDDLEWARE, "GLOG.INFO('changed')")
+        return False
+
     with project.start(*_command(_RUN), "--reload", "--reload-delay", "0.05"):
         project.wait_for("^Application startup complete")
-        while "Reloading" not in project.output().text:  # what it finds at its first look is no change to it
-            project.write("app.py", _APP, _MIDDLEWARE, "GLOG.INFO('changed')")
-            time.sleep(0.5)
+        until(reloads, "uvicorn reloads", pause=0.5)
         project.wait_for("^changed$")
         project.wait_for("^Application startup complete", count=2)
 
