@@ -114,6 +114,30 @@ def test_a_file_that_appears_is_a_change(tmp_path: Path, start: Start, calls: Ca
     assert calls.get(timeout=PATIENCE)
 
 
+def test_a_file_that_is_being_written_is_looked_at_when_it_is_at_rest(tmp_path: Path) -> None:
+    """An editor that writes a file in parts has one call, which finds all of it."""
+    file = tmp_path / "file"
+    file.touch()
+    parts = ["version", "version: 1", "version: 1, all of it"]
+    found: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Growing(dict[Path, Stamp]):
+        """What is watched; the file grows before each look at it."""
+
+        def __iter__(self) -> Iterator[Path]:
+            if parts:
+                file.write_text(parts.pop(0))
+            return super().__iter__()
+
+    watcher = Watcher(lambda: found.put(file.read_text()), Growing(stamps_of([file])), interval=0.01)
+    watcher.start()
+    try:
+        assert "version: 1, all of it" == found.get(timeout=PATIENCE)
+    finally:
+        watcher.stop()
+        watcher.pause()
+
+
 def test_the_function_says_what_to_watch_next(tmp_path: Path, start: Start, calls: Calls) -> None:
     """The stamps that the function returns replace those before."""
     first, second = tmp_path / "first", tmp_path / "second"

@@ -56,17 +56,19 @@ def _ask(project: Project) -> None:
     project.wait_for("GET /broken")
 
 
-@pytest.fixture(scope="module", params=["FastAPI-local", "Flask-container", "Flask-local"])
+@pytest.fixture(
+    scope="module", params=["FastAPI-local", "Flask-container", "Flask-local", "Flask-local-preload"]
+)
 def output(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Output:
     """What master and worker log from their start to their end."""
-    framework, _, mode = request.param.partition("-")
+    framework, mode, *options = request.param.split("-")
     project = Project(tmp_path_factory.mktemp("gunicorn"), mode)
     if framework == "FastAPI":
         project.write("app.py", _FASTAPI, _FASTAPI_APP)
         command = _command(_LOGGER_CLASS, "--access-logfile -")
     else:
         project.write("app.py", _FLASK, _FLASK_APP)
-        command = _command(_RUN, "--access-logfile -")
+        command = _command(_RUN, "--access-logfile -", *(f"--{option}" for option in options))
     with project.start(*command) as process:
         _ask(project)
     assert 0 == process.returncode
@@ -108,7 +110,8 @@ def test_an_error_of_the_app_is_written_once_with_trace_and_traceback(output: Ou
     assert "abc123" not in output.text
 
 
-def test_one_edit_reaches_master_and_workers(project: Project) -> None:
+@pytest.mark.parametrize("option", [[], ["--preload"]], ids=["loaded by each", "preload"])
+def test_one_edit_reaches_master_and_workers(project: Project, option: list[str]) -> None:
     """A drop-in that is changed while gunicorn serves changes the levels of every process; none is restarted."""
     project.write("app.py", _FASTAPI, _FASTAPI_APP)
     drop_in = project.directory / "logging.d" / "local.yaml"
@@ -117,7 +120,7 @@ def test_one_edit_reaches_master_and_workers(project: Project) -> None:
     drop_in.chmod(0o600)
     project.environment = {"LOGGING_WATCH": "true"}
 
-    with project.start(*_command(_LOGGER_CLASS, "--workers 2")):
+    with project.start(*_command(_LOGGER_CLASS, "--workers 2", *option)):
         address = _address(project)
         project.wait_for("^Application startup complete", count=2)
         get(f"{address}/orders/1", "before")
