@@ -30,7 +30,6 @@ LOGGERS = (
 _ATTRIBUTE = "_ginkgo_request"
 _GUNICORN_HEADER = f"{{{trace_headers.TRACE_ID.lower()}}}o"
 
-
 _outermost: ContextVar[object | None] = ContextVar("ginkgo_logging_outermost", default=None)
 """Stands for the request that runs here, and for those within it."""
 
