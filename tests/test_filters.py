@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 from lines import Collector, logger_with, make_record
+from waiting import until
 
 from ginkgo_logging import context
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ProcessorFilter, ThrottleFilter
@@ -38,13 +39,6 @@ def foreign(fmt: str, *filters: logging.Filter) -> tuple[logging.Handler, Callab
     for one in filters:
         handler.addFilter(one)
     return handler, stream.getvalue
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 class TestContextFilter:
@@ -358,7 +352,7 @@ class TestThrottleFilter:
         for _number in range(4):
             logger.error("same")
 
-        assert wait_for(lambda: len(handler.lines) == 2)
+        until(lambda: len(handler.lines) == 2, "the summary")
         assert 3 == handler.rows[-1]["suppressed_count"]
 
     def test_two_handlers(self) -> None:
@@ -552,7 +546,7 @@ if __name__ == "__main__":
             thread.join()
         flush_all()
 
-        assert wait_for(lambda: throttle.throttle.pending == 0)
+        until(lambda: throttle.throttle.pending == 0, "all that was held back is told")
         told = sum(row.get("suppressed_count", 0) for row in handler.rows)
         passed = sum("suppressed_count" not in row for row in handler.rows)
         assert (3200, told) == (told + passed, handler.counts.suppressed)

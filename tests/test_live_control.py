@@ -32,6 +32,7 @@ def hangup() -> Iterator[None]:
     before = signal.getsignal(signal.SIGHUP)
     yield
     shutdown()
+    until(lambda: not _watches(), "the thread of the test ends")
     signal.signal(signal.SIGHUP, before)
 
 
