@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ginkgo_logging.arguments import boolean
+
 LOGGER = "ginkgo_logging.requests"
 """The logger of these lines."""
 
@@ -49,10 +51,3 @@ def log_request(method: str, path: str, status: int | None, seconds: float) -> N
     shown = "-" if status is None else status
     fields = {"method": method, "path": path, "status": status, "duration_ms": round(seconds * 1000, 3)}
     _logger.info("%s %s %s", method, path, shown, extra=fields)
-
-
-def boolean(name: str, value: object) -> bool:
-    """Return *value*; ValueError, naming the argument, unless it is true or false."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false, got {value!r}")  # noqa: TRY004
-    return value
