@@ -1,6 +1,8 @@
 """Local files answer exactly, in order and in little memory, whatever is in them and whatever befalls them."""
 
 import gzip
+import json
+import logging
 import os
 import random
 import shutil
@@ -13,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +26,10 @@ from hypothesis import strategies as st
 from query_lines import BASE, SECOND, answer, line, lines, log_texts, queries, rows_of, store
 
 from ginkgo_logging.errors import ServiceUnavailable
-from ginkgo_logging.query import FilesBackend, Query, Row, line_scan, time_order, time_span
+from ginkgo_logging.filters import ContextFilter
+from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.handlers import FlightRecorderHandler
+from ginkgo_logging.query import FilesBackend, Query, Row, line_scan, time_order, time_probe, time_span
 from ginkgo_logging.query.line_scan import Scan
 from ginkgo_logging.query.model import Order, text_of, timestamp_ns
 
@@ -57,6 +63,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         (line_scan, "SMALLEST_BLOCK", 300),
         (line_scan, "FIRST_BLOCK", 300),
         (line_scan, "AT_ONCE", 3),
+        (time_probe, "PROBE", 500),
+        (time_probe, "STRETCH", 1500),
+        (time_probe, "GRID", 2000),
         (time_span, "PROBE", 500),
         (time_span, "SMALL", 0),
         (time_order, "EDGE", 200),
@@ -66,6 +75,26 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def seqs(rows: Any) -> list[int]:
     return [row["seq"] for row in rows]
+
+
+def _by_a_flight_recorder(path: Path) -> list[tuple[float, int]]:
+    """Log for 20 minutes; ten traces that were held for five fail together. Return seconds and seqs."""
+    target = logging.FileHandler(path, encoding="utf-8")
+    target.setFormatter(JsonFormatter())
+    recorder = FlightRecorderHandler(target=target)
+    recorder.addFilter(ContextFilter())
+    live = [(seconds, logging.INFO, None) for seconds in range(1200)]
+    held = [(420 + n * 7.4 + k / 100, logging.DEBUG, f"t-{k}") for n in range(40) for k in range(10)]
+    failed = [(720 + k / 100, logging.ERROR, f"t-{k}") for k in range(10)]
+    for seconds, level, trace_id in sorted([*live, *held, *failed], key=itemgetter(0)):
+        record = logging.LogRecord("app", level, "app.py", 1, "at work", (), None)
+        record.created = BASE / SECOND + seconds
+        if trace_id:
+            record.trace_id = trace_id
+        recorder.handle(record)
+    target.close()
+    rows = map(json.loads, path.read_bytes().splitlines())
+    return [((timestamp_ns(row["timestamp"]) - BASE) / SECOND, row["seq"]) for row in rows]
 
 
 class TestAnswers:
@@ -95,7 +124,7 @@ class TestAnswers:
         with TemporaryDirectory() as name:
             store(Path(name), dict(zip(LARGE, texts, strict=False)))
 
-            found = list(FilesBackend(name, jitter=timedelta(seconds=2)).rows(query, order))
+            found = list(FilesBackend(name, jitter=timedelta(seconds=2), late=timedelta()).rows(query, order))
 
         assert answer(texts, query, order) == found
 
@@ -108,7 +137,7 @@ class TestAnswers:
         moments = [n * 250_000 - chance.randrange(2_000_001) for n in range(400)]
         texts = [b"".join(line(moments[n], n) for n in range(k, 400, 2)) for k in (0, 1)]
         store(home, dict(zip(["a.log", "b.log"], texts, strict=True)))
-        backend = FilesBackend(home, jitter=timedelta(seconds=2))
+        backend = FilesBackend(home, jitter=timedelta(seconds=2), late=timedelta())
         starts = range(BASE - 3 * SECOND, BASE + 102 * SECOND, SECOND)
         windows = [ALL, *(Query(start, start + 3 * SECOND) for start in starts)]
 
@@ -135,7 +164,7 @@ class TestAnswers:
         )
         with TemporaryDirectory() as name:
             store(Path(name), dict(zip(LARGE, texts, strict=False)))
-            backend = FilesBackend(name, jitter=timedelta(seconds=2))
+            backend = FilesBackend(name, jitter=timedelta(seconds=2), late=timedelta())
 
             counts = (backend.count(query), backend.count_by(query, "n"), backend.histogram(timed, step))
 
@@ -223,6 +252,71 @@ class TestAnswers:
 
         assert [7, 1007, 9000, 2007, 3007, 4007, 5007, 6007, 7007] == seqs(found)
 
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    def test_lines_of_a_flight_recorder_in_a_window(self, home: Path, tiny: None, order: Order) -> None:
+        """
+        A question with times finds what a flight recorder held back, and every line beside it.
+        """
+        written = _by_a_flight_recorder(home / "a.log")
+        backend = FilesBackend("a.log")
+        windows = [(minute, minute + 1) for minute in range(20)] + [(0, 7), (11, 20)]
+
+        found = [
+            sorted(seqs(backend.rows(Query(BASE + a * 60 * SECOND, BASE + b * 60 * SECOND), order)))
+            for a, b in windows
+        ]
+
+        assert [
+            sorted(seq for second, seq in written if 60 * a <= second < 60 * b) for a, b in windows
+        ] == found
+
+    def test_late_lines_without_end(self, home: Path, tiny: None) -> None:
+        """
+        However many late lines stand together, the ones that are in time beside them are found.
+        """
+        minute = 60_000_000
+        on_time = [line(n * minute // 10, n) for n in range(600)]
+        late = [line(n * minute // 10, 1000 + n) for n in range(100)]
+        (home / "a.log").write_bytes(b"".join([*on_time[:301], *late, *on_time[301:]]))
+        backend = FilesBackend("a.log", jitter=timedelta(seconds=5), late=timedelta(minutes=1))
+
+        found = [
+            [seq for seq in seqs(backend.rows(Query(BASE + n * 60 * SECOND), "asc")) if seq < 1000]
+            for n in range(60)
+        ]
+
+        assert [list(range(10 * n, 600)) for n in range(60)] == found
+
+    def test_two_logs_in_one_file(self, home: Path, tiny: None) -> None:
+        """
+        Of a file that begins anew in the middle, as two that were put together do, both parts are found.
+        """
+        part = b"".join(line(n * 60_000_000, n) for n in range(600))
+        (home / "a.log").write_bytes(part + part)
+        hour = 3600 * SECOND
+
+        found = seqs(FilesBackend("a.log").rows(Query(BASE + hour, BASE + 2 * hour), "asc"))
+
+        assert [n for n in range(60, 120) for _ in range(2)] == sorted(found)
+
+    @pytest.mark.parametrize("suffix", ["", ".gz"])
+    def test_late_lines_on_both_sides_of_a_rotation(self, home: Path, tiny: None, suffix: str) -> None:
+        """
+        Files that end or begin with late lines are looked at by questions about what was before.
+        """
+        minute = 60_000_000
+        late = [line(n * minute, 100 + n) for n in range(14, 19)]
+        before = [line(n * minute, n) for n in range(20)] + late[:2]
+        after = late[2:] + [line(n * minute, n) for n in range(20, 50)]
+        store(home, {f"a.log.1{suffix}": b"".join(before), "a.log": b"".join(after)})
+
+        found = [
+            FilesBackend("a.log").count(Query(BASE + n * 60 * SECOND, BASE + (n + 1) * 60 * SECOND))
+            for n in range(21)
+        ]
+
+        assert [1] * 14 + [2] * 5 + [1] * 2 == found
+
     def test_last_lines_of_another_program(self, home: Path, tiny: None) -> None:
         """
         A file goes on for as long as its last rows say, even if they are not written as ours are.
@@ -302,10 +396,12 @@ class TestAnswers:
 
     def test_negative_jitter(self) -> None:
         """
-        A jitter below zero is refused.
+        A jitter below zero is refused, and lines that come late before their time.
         """
         with pytest.raises(ValueError, match="jitter must not be below zero"):
             FilesBackend(jitter=timedelta(seconds=-1))
+        with pytest.raises(ValueError, match="nor late"):
+            FilesBackend(late=timedelta(seconds=-1))
 
 
 class TestLongLines:

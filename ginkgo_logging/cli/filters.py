@@ -79,9 +79,14 @@ def add_filters(parser: argparse.ArgumentParser, *, with_trace: bool = True, wit
     group.add_argument(
         "--since",
         metavar="TIME",
-        help="from then on: 30m, 1h, 2d, 1h30m (ago); 2026-02-26, '2026-02-26 10:30' (local); or RFC 3339",
+        help="from this time on: 30m, 1h, 2d, 1h30m (ago); 2026-02-26, '2026-02-26 10:30' (local); or RFC 3339",
     )
-    group.add_argument("--until", metavar="TIME", help="before then, in the same forms")
+    group.add_argument(
+        "--until",
+        metavar="TIME",
+        help="up to this time; same forms as --since. In files, lines that were written more than ten minutes "
+        "after their time may not be found by --since and --until",
+    )
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,11 @@ from ginkgo_logging.query.line_scan import Buffer, Found, Scan
 from ginkgo_logging.query.log_files import FileChanged, families, opened
 from ginkgo_logging.query.model import Order, Query, Row, text_of
 from ginkgo_logging.query.time_order import InOrder, unordered
+from ginkgo_logging.query.time_probe import Tolerance
 from ginkgo_logging.query.time_span import Span, spans
 
 JITTER: Final = timedelta(seconds=60)
+LATE: Final = timedelta(minutes=10)
 
 _TRIES: Final = 100
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -34,16 +36,17 @@ class FilesBackend:
     rotated, truncated or deleted meanwhile.
 
     Rows that stand up to *jitter* out of their place in a file come in order. What was written later than that,
-    as by a flight recorder, is found by every question that names no time, and comes when it is read. All rows
-    of one trace, and of a file of up to 256 KiB, come in order wherever they stand. The rows that wait for
-    their turn take 24 MB at most; further apart none is put in order. A line of more than 4 MiB is no row.
+    as by a flight recorder, comes when it is read: a question that names times finds what was written up to
+    *late* after its time, any other question finds all. All rows of one trace, and of a file of up to 256 KiB,
+    come in order wherever they stand. The rows that wait for their turn take 24 MB at most; further apart none
+    is put in order. A line of more than 4 MiB is no row.
     """
 
-    def __init__(self, *paths: str | Path, jitter: timedelta = JITTER) -> None:
-        if jitter < timedelta():
-            raise ValueError(f"jitter must not be below zero, got {jitter}")
+    def __init__(self, *paths: str | Path, jitter: timedelta = JITTER, late: timedelta = LATE) -> None:
+        if min(jitter, late) < timedelta():
+            raise ValueError(f"jitter must not be below zero, got {jitter}, nor late, got {late}")
         self.paths = tuple(Path(path).expanduser().absolute() for path in paths)
-        self._jitter = jitter // _MICROSECOND * 1000
+        self._tolerance = Tolerance(_nanoseconds(jitter), _nanoseconds(max(jitter, late)))
 
     @property
     def missing(self) -> list[Path]:
@@ -56,7 +59,7 @@ class FilesBackend:
         times = 0  # that rows exactly as the last one were yielded
         for _ in range(_TRIES):
             with suppress(FileChanged), self._opened(query) as (scan, found, buffer):
-                items = iter(InOrder(scan, found, buffer, order, self._jitter))
+                items = iter(InOrder(scan, found, buffer, order, self._tolerance))
                 for item in items if last is None else _behind(items, last[:3], times, order):
                     is_same = last is not None and item[0] == last[0] and item[:3] == last[:3]
                     last, times = item, times + 1 if is_same else 1
@@ -100,15 +103,21 @@ class FilesBackend:
     def _answer(self, query: Query, reduce: Callable[[Iterator[Found]], Answer]) -> Answer:
         for _ in range(_TRIES):
             with suppress(FileChanged), self._opened(query) as (scan, found, buffer):
-                return reduce(item for span in found for item in unordered(scan, span, buffer, self._jitter))
+                return reduce(
+                    item for span in found for item in unordered(scan, span, buffer, self._tolerance)
+                )
         raise _restless()
 
     @contextmanager
     def _opened(self, query: Query) -> Iterator[tuple[Scan, list[Span], Buffer]]:
         buffer = Buffer()
         with opened(self.paths) as files:
-            found = spans(files, buffer, self._jitter)
-            yield Scan(query), [span for span in found if span.overlaps(query.start, query.end)], buffer
+            found = [
+                span
+                for span in spans(files, buffer, self._tolerance.jitter)
+                if span.overlaps(query.start, query.end, self._tolerance.late)
+            ]
+            yield Scan(query), found, buffer
 
 
 def _behind(items: Iterator[Found], last: Key, times: int, order: Order) -> Iterator[Found]:
@@ -121,6 +130,10 @@ def _behind(items: Iterator[Found], last: Key, times: int, order: Order) -> Iter
             yield item
             break
     yield from items
+
+
+def _nanoseconds(length: timedelta) -> int:
+    return length // _MICROSECOND * 1000
 
 
 def _restless() -> ServiceUnavailable:

@@ -18,31 +18,34 @@ from ginkgo_logging.query.line_scan import (
     forwards,
 )
 from ginkgo_logging.query.model import Order
-from ginkgo_logging.query.time_span import Span, moment_in, part
+from ginkgo_logging.query.time_probe import Tolerance, part, times_in
+from ginkgo_logging.query.time_span import Span
 
 HELD_BYTES: Final = 24 * 1024 * 1024
-"""About so much memory the rows may take that wait for others, which may have to go before them."""
+"""Roughly how many bytes of rows may wait for rows that sort before them."""
 
 _ROW_BYTES: Final = 600
 EDGE: Final = 16 * 1024
 
 
-def unordered(scan: Scan, span: Span, buffer: Buffer, jitter: int) -> Iterator[Found]:
+def unordered(scan: Scan, span: Span, buffer: Buffer, tolerance: Tolerance) -> Iterator[Found]:
     """Yield the matching rows of one file as they stand there."""
     query = scan.query
-    low, high = part(span.file, buffer, query.start, query.end, jitter)
+    low, high = part(span.file, buffer, query.start, query.end, tolerance)
     for block in forwards(span.file, buffer, low, high):
         yield from scan.in_block(buffer, block)
 
 
 class InOrder:
-    """The matching rows of all files, of which only those are open in memory whose time has come."""
+    """Merge the matching rows of all files; a file is read only when its time has come."""
 
-    def __init__(self, scan: Scan, spans: list[Span], buffer: Buffer, order: Order, jitter: int) -> None:
+    def __init__(
+        self, scan: Scan, spans: list[Span], buffer: Buffer, order: Order, tolerance: Tolerance
+    ) -> None:
         self._scan = scan
         self._buffer = buffer
         self._order = order
-        self._jitter = jitter
+        self._tolerance = tolerance
         self._is_desc = order == "desc"
         # The next one is the last of the list.
         self._waiting = sorted(spans, key=lambda span: span.high if self._is_desc else -span.low)
@@ -103,7 +106,7 @@ class InOrder:
     def _in_file(self, span: Span) -> Iterator[list[Found]]:
         """Yield the matching rows of one file in order, as many at once as are ready."""
         scan, buffer, is_desc, query = self._scan, self._buffer, self._is_desc, self._scan.query
-        low, high = part(span.file, buffer, query.start, query.end, self._jitter)
+        low, high = part(span.file, buffer, query.start, query.end, self._tolerance)
         read = backwards if is_desc else forwards
         # A trace has few lines, and a flight recorder may have written them late.
         waits_for_all = span.is_small or any(name == fields.TRACE_ID for name, _ in query.equal)
@@ -122,21 +125,22 @@ class InOrder:
         span.file.forget()
 
     def _edge(self, edge: int, block: Block) -> int:
-        """Return the time at that end of a block behind which the rest of the file is."""
+        """Return the time at that end of a block beyond which the rest of the file is."""
         size = min(EDGE, block.end - block.begin)
         if self._is_desc:
-            time = moment_in(self._buffer, block._replace(end=block.begin + size))
+            times = times_in(self._buffer, block._replace(end=block.begin + size))
         else:
-            time = moment_in(self._buffer, block._replace(begin=block.end - size))
-        if time is None:
+            times = times_in(self._buffer, block._replace(begin=block.end - size))
+        if times is None:
             return edge
-        return min(edge, time) if self._is_desc else max(edge, time)
+        # The latest in both directions: single lines come late.
+        return min(edge, times.latest) if self._is_desc else max(edge, times.latest)
 
     def _ready(self, held: list[Found], edge: int) -> int:
         """Return how many rows go before all that are still to be read."""
         if self._is_desc:
-            return bisect_left(held, -edge - self._jitter, key=lambda item: -item[0])
-        return bisect_left(held, edge - self._jitter, key=lambda item: item[0])
+            return bisect_left(held, -edge - self._tolerance.jitter, key=lambda item: -item[0])
+        return bisect_left(held, edge - self._tolerance.jitter, key=lambda item: item[0])
 
     def _excess(self, held: list[Found]) -> int:
         """Return how many rows must go, although others may follow that belong before them."""
