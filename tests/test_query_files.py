@@ -601,6 +601,24 @@ class TestMeanwhile:
 
         assert [n // 4 for n in range(1000)] == (found if order == "asc" else found[::-1])
 
+    @pytest.mark.parametrize("order", ["asc", "desc"])
+    def test_truncation_and_growth_within_an_answer(self, home: Path, tiny: None, order: Order) -> None:
+        """
+        The same if the file has meanwhile become longer than it was.
+        """
+        store(home, {"a.log": b"".join(line(n, n) for n in range(1000))})
+        rows = FilesBackend("a.log", jitter=timedelta()).rows(ALL, order)
+        found = seqs(islice(rows, 301))
+
+        shutil.copy("a.log", "a.log.1")
+        os.truncate("a.log", 0)
+        with (home / "a.log").open("ab") as file:
+            file.writelines(line(n, n) for n in range(1000, 3000))
+        found += seqs(rows)
+
+        assert list(range(1000)) == (found[:1000] if order == "asc" else found[::-1])
+        assert sorted(set(found)) == sorted(found)
+
     def test_truncation_within_a_count(self, home: Path, tiny: None) -> None:
         """
         A file that is truncated for good ends the answer with what is left, and never kills the process.

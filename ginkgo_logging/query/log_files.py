@@ -25,7 +25,7 @@ Identity = tuple[int, int]
 
 
 class FileChanged(Exception):  # noqa: N818 - the question is asked again; nobody outside sees it
-    """A file became shorter while it was read: it was truncated."""
+    """A file was truncated while it was read."""
 
 
 class LogFile:
@@ -40,6 +40,7 @@ class LogFile:
         self.fd = fd
         self.size = size
         self.family = family
+        self._head = head_of(fd)
 
     def length(self) -> int:
         """Return the number of bytes of text."""
@@ -60,7 +61,13 @@ class LogFile:
             if read == 0:
                 raise FileChanged(self.path)
             done += read
+        if done and self._is_cut():
+            raise FileChanged(self.path)
         return done
+
+    def _is_cut(self) -> bool:
+        """Say whether the file was truncated, even if it has grown since."""
+        return os.fstat(self.fd).st_size < self.size or self._head not in (b"", head_of(self.fd))
 
     def forget(self) -> None:
         """Give back memory: nothing more will be read."""
