@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +31,7 @@ class Reply:
     delay: float = 0.0
     cut: int = 0
     drip: float = 0.0
+    drip_head: float = 0.0
     hang_up: bool = False
 
 
@@ -148,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.hang_up:
             self.close_connection = True
             return
+        if reply.drip_head:
+            self._drip_a_head(reply.drip_head)
+            return
         body = reply.body.encode() if isinstance(reply.body, str) else reply.body
         self.send_response(reply.status)
         if "gzip" in headers.get("accept-encoding", "") and reply.content_type == JSON and not reply.cut:
@@ -168,6 +172,14 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(reply.drip)
         else:
             self.wfile.write(body)
+
+    def _drip_a_head(self, pause: float) -> None:
+        self.close_connection = True
+        with suppress(OSError):
+            for character in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 100:
+                self.wfile.write(bytes([character]))
+                self.wfile.flush()
+                time.sleep(pause)
 
     def log_message(self, *_: object) -> None: ...
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loki_server import JSON, LokiServer, Reply, push, recorded_reply, recording, running
+from loki_server import JSON, LokiServer, Reply, Request, push, recorded_reply, recording, running
 
 from ginkgo_logging.errors import ConfigError, QueryError, ServiceUnavailable
 from ginkgo_logging.query import LogService, Query, arguments, loki_client
@@ -191,6 +191,66 @@ def test_the_same_line_of_two_streams_is_two_rows(server: LokiServer, service: L
         fill(server, *([str(NOW), line(i)] for i in range(300)), pod=pod)
 
     assert sorted([*range(300)] * 2) == seqs(service.query_logs(limit=None, order="asc"))
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("length", [900, 100_000])
+def test_pages_have_few_bytes(server: LokiServer, service: LogService, order: str, length: int) -> None:
+    """
+    Long lines come in pages that a Loki's processes can hand each other; too large a page is asked for in parts.
+    """
+    number = 3000 if length < 1000 else 200
+    fill(server, *([str(NOW - i), line(i, NOW, message="x" * length)] for i in range(number)))
+    refused = []
+
+    def answer(request: Request) -> Reply:
+        reply = LokiServer.answer(server, request)
+        if len(reply.body) > 4 << 20:
+            refused.append(request.parameters["limit"])
+            return Reply("grpc: received message larger than max (4300000 vs. 4194304)", 500)
+        return reply
+
+    server.answer = answer  # type: ignore[method-assign]
+
+    found = seqs(service.query_logs(limit=None, order=order))
+
+    assert list(range(number)) == sorted(found)
+    assert ([] if length < 1000 else ["250", "125", "62"]) == refused
+
+
+def test_a_line_that_is_too_large(server: LokiServer, service: LogService) -> None:
+    """
+    When even one line is too large for Loki, it is said in its words.
+    """
+    server.always = Reply("received message larger than max (5000000 vs. 4194304)", 500)
+
+    with pytest.raises(ServiceUnavailable, match="500 received message larger than max"):
+        service.query_logs()
+    assert ["250", "125", "62", "31", "15", "7", "3", "1"] == [
+        request.parameters["limit"] for request in server.requests
+    ]
+
+
+def test_a_page_that_takes_too_long(server: LokiServer) -> None:
+    """
+    A large page that does not come in time is asked for in smaller ones; a first one is not.
+    """
+    fill(server, *([str(NOW - i), line(i)] for i in range(2000)))
+
+    def answer(request: Request) -> Reply:
+        reply = LokiServer.answer(server, request)
+        reply.delay = 3 if int(request.parameters["limit"]) > 600 else 0
+        return reply
+
+    server.answer = answer  # type: ignore[method-assign]
+    with LogService(LokiBackend(Access(server.url), timeout=1.5)) as service:
+        assert list(range(2000)) == sorted(seqs(service.query_logs(limit=None)))
+        server.answer = lambda _: Reply(EMPTY, content_type=JSON, delay=5)  # type: ignore[method-assign]
+        asked = len(server.requests)
+        with pytest.raises(ServiceUnavailable, match=r"no answer within 1\.5 seconds"):
+            service.query_logs()
+
+    assert asked + 1 == len(server.requests)
 
 
 def test_long_ranges_are_asked_in_parts(server: LokiServer, service: LogService) -> None:
@@ -435,6 +495,35 @@ def test_tail_says_that_loki_is_gone(server: LokiServer, service: LogService) ->
         list(service.tail())
 
 
+def test_tail_begins_when_it_is_called(server: LokiServer, service: LogService) -> None:
+    """
+    What is written between the call and the first look at it is news.
+    """
+    rows = service.follow()
+    now = time.time_ns()
+    fill(server, [str(now), line(1, now)])
+
+    with closing(rows):
+        assert 1 == next(row for row in rows if row)["seq"]
+
+
+def test_tail_goes_on_after_an_outage(server: LokiServer, service: LogService) -> None:
+    """
+    Whoever asks again after an error gets what was written meanwhile, once.
+    """
+    with closing(service.follow()) as rows:
+        assert next(rows) is None
+        server.always = Reply("down", 504)
+        with pytest.raises(ServiceUnavailable, match="504"):
+            list(rows)
+        server.always = None
+        now = time.time_ns()
+        fill(server, [str(now), line(1, now)])
+
+        assert 1 == next(row for row in rows if row)["seq"]
+        assert [None, None] == [next(rows) for _ in range(2)]
+
+
 # --- faults -------------------------------------------------------------------------------------------------
 
 # What inflates to nothing, however long it is.
@@ -461,6 +550,30 @@ FAULTS = {
         Reply(EMPTY.replace("[]", '[{"stream":{},"values":[["x"]]}]'), content_type=JSON),
         "not an answer",
     ),
+    **{
+        f"values that are {values}": (
+            Reply(EMPTY.replace("[]", f'[{{"stream":{{}},"values":{values}}}]'), content_type=JSON),
+            "not an answer",
+        )
+        for values in (
+            "{}",
+            '"ab"',
+            '[["1", 5]]',
+            '[["1", null]]',
+            '[["1", ["x"]]]',
+            '[[true, "{}"]]',
+            '["ab"]',
+        )
+    },
+    "a label that is a number": (
+        Reply(EMPTY.replace("[]", '[{"stream":{"a":5},"values":[]}]'), content_type=JSON),
+        "not an answer",
+    ),
+    "an error that says success": (
+        Reply(EMPTY.replace("success", "error"), content_type=JSON),
+        "not an answer of Loki",
+    ),
+    "a head drop by drop": (Reply(drip_head=0.05), "no answer within 0.4 seconds"),
     "stream of nothing": (Reply(EMPTY.replace("[]", "[1]"), content_type=JSON), "not an answer"),
     "cut off": (Reply(EMPTY, content_type=JSON, cut=20), "peer closed|incomplete"),
     "hung up": (Reply(hang_up=True), "disconnected|closed|reset"),
@@ -588,17 +701,19 @@ def test_what_may_pass_is_tried_again(server: LokiServer, service: LogService, f
     assert [1] == seqs(service.query_logs())
 
 
-def test_what_does_not_pass_is_not_tried_for_ever(server: LokiServer) -> None:
+def test_what_does_not_pass_is_tried_until_the_timeout(server: LokiServer) -> None:
     """
-    After some attempts it is said, though the timeout would allow more.
+    A Loki that is not ready is asked again for as long as the timeout allows, and then it is said.
     """
     server.always = FAULTS["not ready"][0]
+    began = time.monotonic()
 
-    with LogService(LokiBackend(Access(server.url), timeout=60)) as service:
+    with LogService(LokiBackend(Access(server.url), timeout=6)) as service:
         with pytest.raises(ServiceUnavailable, match="503"):
             service.query_logs()
 
-    assert 5 == len(server.requests)
+    assert 3 < time.monotonic() - began < 9
+    assert 5 < len(server.requests) < 20
 
 
 @pytest.mark.parametrize("fault", ["gives up", "no tenant", "a page", "a proxy refuses"])
@@ -743,6 +858,41 @@ def test_secrets_are_in_no_message(server: LokiServer, caplog: pytest.LogCapture
 
     text = "\n".join([*shown, caplog.text])
     assert [] == [secret for secret in SECRETS[:2] + SECRETS[3:] if secret in text], text
+
+
+def test_a_secret_at_the_end_of_a_message(server: LokiServer) -> None:
+    """
+    A long message is cut after its secrets are hidden, so that it ends with no part of one.
+    """
+    server.always = Reply("x" * 495 + "s3cretToken", 400)
+
+    with LogService(LokiBackend(Access(server.url, token="s3cretToken"))) as service:
+        with pytest.raises(QueryError) as caught:
+            service.query_logs()
+
+    assert "s3c" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://user:s3cret@127.0.0.1:1"),
+        ("HTTP_PROXY", "foo://user:s3cret@bar"),
+        ("SSL_CERT_FILE", "/no/such/file"),
+    ],
+)
+def test_an_environment_that_cannot_be_used(
+    server: LokiServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """
+    A proxy, or certificates, that httpx does not take are a `ConfigError` that names the variable.
+    """
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(ConfigError, match=rf"^{variable}\b.*: ") as caught:
+        LogService(LokiBackend(Access(server.url))).query_logs()
+
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("given", [{"token": "t0ken\nX: y"}, {"token": "tökén"}, {"tenant": "a\r\nb"}])

@@ -21,7 +21,8 @@ from ginkgo_logging.cli.filters import (
     terminal_of,
 )
 from ginkgo_logging.cli.lines import line_of
-from ginkgo_logging.cli.terminal import json_text
+from ginkgo_logging.cli.terminal import complain, json_text
+from ginkgo_logging.errors import ServiceUnavailable
 from ginkgo_logging.query.model import Backend, Query, Row, order_of
 
 
@@ -94,11 +95,31 @@ def _followed(backend: Backend, query: Query, number: int) -> Generator[Row | No
         for row in _missed(backend, query, shown, older, began):
             caught_up[json_text(row)] += 1
             yield row
-        for one in chain([first], written):
+        for one in chain([first], _patiently(written)):
             if one is not None and caught_up and caught_up[json_text(one)]:
                 caught_up[json_text(one)] -= 1
             else:
                 yield one
+
+
+def _patiently(written: Generator[Row | None, None, None]) -> Iterator[Row | None]:
+    """Yield what is written, also after an outage if the store can go on, which is said once."""
+    outage: ServiceUnavailable | None = None
+    while True:
+        try:
+            row = next(written)
+        except ServiceUnavailable as error:
+            if outage is None:
+                complain(f"{error}; trying again")
+            outage = error
+            row = None
+        except StopIteration:
+            if outage is not None:  # a store that cannot
+                raise outage from None
+            return
+        if row is not None:
+            outage = None
+        yield row
 
 
 def _missed(

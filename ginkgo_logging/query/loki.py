@@ -3,24 +3,21 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import groupby
 from typing import Final, NamedTuple, Self
 
 import orjson
 
 from ginkgo_logging import fields
-from ginkgo_logging.errors import QueryError
 from ginkgo_logging.query import logql
 from ginkgo_logging.query.loki_access import Access
-from ginkgo_logging.query.loki_client import (
-    MOST_ENTRIES,
-    Entry,
-    LimitError,
-    LokiClient,
-    TooManySeriesError,
-)
-from ginkgo_logging.query.model import NANOSECONDS, Order, Query, Row, order_of, rfc3339, text_of
+from ginkgo_logging.query.loki_answers import Entry, TooManySeriesError
+from ginkgo_logging.query.loki_client import MOST_ENTRIES, LokiClient
+from ginkgo_logging.query.loki_pages import LONGEST, LokiPages
+from ginkgo_logging.query.loki_tail import LokiTail
+from ginkgo_logging.query.model import NANOSECONDS, Order, Query, Row, order_of, text_of
 from ginkgo_logging.settings import Settings
 
 __all__ = ["Access", "LokiBackend"]
@@ -30,21 +27,13 @@ WEEK: Final = 7 * 24 * 3600.0
 _AHEAD: Final = 600 * NANOSECONDS
 """Loki takes lines that are so far in the future, so a question without an end reaches there."""
 
-_LONGEST: Final = 30 * 24 * 3600 * NANOSECONDS
-"""Loki refuses longer ranges, unless its operator has set another limit."""
-
 _EARLIEST: Final = 10 * NANOSECONDS
 """Loki takes smaller numbers for seconds."""
 
-_FIRST_PAGE: Final = 250
 _AT_ONCE: Final = 4
 _MILLISECOND: Final = 1_000_000
 _MICROSECOND: Final = 1000
-
-_POLL: Final = 0.5
 _OVERLAP: Final = 10 * NANOSECONDS
-
-_Key = tuple[int, str, bytes]
 
 
 class LokiBackend:
@@ -65,8 +54,7 @@ class LokiBackend:
         self._client = LokiClient(access, timeout)
         self._lookback = int(lookback * NANOSECONDS)
         self._clock = clock
-        self._most_entries = MOST_ENTRIES
-        self._longest = _LONGEST
+        self._pages = LokiPages(self._client)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -120,35 +108,13 @@ class LokiBackend:
         finally:
             threads.shutdown(cancel_futures=True)
 
-    def tail(self, query: Query) -> Generator[Row | None, None, None]:
-        """Yield matching rows as they come to Loki, in the order of time among those that come together.
+    def tail(self, query: Query) -> LokiTail:
+        """Return the matching rows as they come to Loki, in the order of time among those that come together.
 
-        A line that comes more than ten seconds after its time is not seen.
+        A line that comes more than ten seconds after its time is not seen. After `ServiceUnavailable` it may be
+        asked for the next row again, and goes on where it was.
         """
-        asked_at = began = self._clock()
-        seen: set[_Key] | None = None
-        # In a thread, so that a slow answer does not keep the caller waiting.
-        thread = ThreadPoolExecutor(1, "ginkgo-logging-tail")
-        try:
-            while True:
-                now = self._clock()
-                # Not only the last seconds: the caller may have been busy for longer.
-                asked = thread.submit(self._recent, query, asked_at, now)
-                asked_at = now
-                while not wait([asked], _POLL).done:
-                    yield None
-                recent = asked.result()
-                if seen is None:
-                    seen = {entry.key for entry in recent if entry.time < began}
-                news = [entry for entry in recent if entry.key not in seen]
-                seen = {entry.key for entry in recent}
-                if not news:
-                    yield None
-                for found in _in_order(_matching(query, news), newest_first=False):
-                    yield found.row
-                time.sleep(_POLL)
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
+        return LokiTail(partial(self._recent, query), partial(_rows_in_order, query), self._clock)
 
     def close(self) -> None:
         """Give back the connections."""
@@ -163,58 +129,13 @@ class LokiBackend:
         return max(start, _EARLIEST), end
 
     def _found(self, query: Query, start: int, end: int, *, newest_first: bool) -> "Iterator[_Found]":
-        entries = self._entries(logql.search(query).lines, start, end, newest_first=newest_first)
+        entries = self._pages.entries(logql.search(query).lines, start, end, newest_first=newest_first)
         return _in_order(_matching(query, entries), newest_first=newest_first)
 
     def _recent(self, query: Query, since: int, now: int) -> list[Entry]:
-        start, end = (
-            max(min(since, now) - _OVERLAP, query.start or 0),
-            min(now + _AHEAD, query.end or now + _AHEAD),
-        )
-        return list(self._entries(logql.search(query).lines, start, end, newest_first=False))
-
-    def _entries(self, lines: str, start: int, end: int, *, newest_first: bool) -> Iterator[Entry]:
-        """Yield the entries of a range of any length, in parts that Loki takes."""
-        while start < end:
-            length = min(end - start, self._longest)
-            first, behind = (end - length, end) if newest_first else (start, start + length)
-            try:
-                yield from self._pages(lines, first, behind, newest_first=newest_first)
-            except LimitError as error:
-                # It comes before the first entry: Loki looks at the range first.
-                if not error.nanoseconds or error.nanoseconds >= length:
-                    raise
-                self._longest = error.nanoseconds
-                continue
-            start, end = (start, first) if newest_first else (behind, end)
-
-    def _pages(self, lines: str, start: int, end: int, *, newest_first: bool) -> Iterator[Entry]:
-        """Yield the entries of a range that Loki takes.
-
-        Loki has no cursor. The next page begins with the time at which the last one ended; what is known
-        already of that time is left out.
-        """
-        size, edge, seen = _FIRST_PAGE, -1, set[_Key]()
-        while True:
-            limit = min(size + len(seen), self._most_entries)
-            try:
-                page = self._client.entries(lines, start, end, limit, newest_first=newest_first)
-            except LimitError as error:
-                if not error.entries or error.entries >= limit:
-                    raise
-                self._most_entries = error.entries
-                continue
-            new = [entry for entry in page if entry.key not in seen]
-            yield from new
-            if len(page) < limit:
-                return
-            if not new and limit == self._most_entries:
-                raise QueryError(f"{limit:,} lines or more have one time, {rfc3339(edge)}; ask for fewer")
-            if page[-1].time != edge:
-                edge, seen = page[-1].time, set()
-            seen |= {entry.key for entry in page if entry.time == edge}
-            start, end = (start, edge + 1) if newest_first else (edge, end)
-            size = min(size * 4, MOST_ENTRIES)
+        start = max(min(since, now) - _OVERLAP, query.start or 0)
+        end = min(now + _AHEAD, query.end or now + _AHEAD)
+        return list(self._pages.entries(logql.search(query).lines, start, end, newest_first=False))
 
     # --- counts -------------------------------------------------------------------------------------------
 
@@ -234,22 +155,22 @@ class LokiBackend:
     ) -> Counter[str]:
         counts: Counter[str] = Counter()
         while search.counted is not None and start < end:
-            behind = min(start + _LONGEST, end)
-            milliseconds = (behind - start) // _MILLISECOND
-            whole = behind - milliseconds * _MILLISECOND
+            after = min(start + LONGEST, end)
+            milliseconds = (after - start) // _MILLISECOND
+            whole = after - milliseconds * _MILLISECOND
             if start < whole:
                 counts += self._counted_here(query, field, search.counted, start, whole)
             if milliseconds:
-                # Loki counts from behind the start of a time to its end; a row, from its start to before its end.
-                for sample in self._client.samples(search.count(milliseconds), behind - 1):
+                # Loki's count leaves out the start of its range and has the end; with rows it is the other way.
+                for sample in self._client.samples(search.count(milliseconds), after - 1):
                     counts[search.value(sample.labels)] += sample.value
-            start = behind
+            start = after
         return counts
 
     def _counted_here(
         self, query: Query, field: str | None, lines: str, start: int, end: int
     ) -> Counter[str]:
-        found = _matching(query, self._entries(lines, start, end, newest_first=False))
+        found = _matching(query, self._pages.entries(lines, start, end, newest_first=False))
         if field is None:
             return Counter({"": sum(1 for _ in found)})
         return Counter(text_of(one.known.get(field)) or "" for one in found)
@@ -285,6 +206,10 @@ def _matching(query: Query, entries: Iterable[Entry]) -> Iterator[_Found]:
         known = logql.completed(row, entry.labels)
         if query.matches(known):
             yield _Found(order, entry.time, row, known)
+
+
+def _rows_in_order(query: Query, entries: list[Entry]) -> list[Row]:
+    return [found.row for found in _in_order(_matching(query, entries), newest_first=False)]
 
 
 def _in_order(found: Iterable[_Found], *, newest_first: bool) -> Iterator[_Found]:

@@ -87,7 +87,8 @@ class Backend(Protocol):
         """Yield matching rows as they are written, from now on and for ever.
 
         Yields None at least once a second when there is none, so that the caller can see to other things,
-        or close the generator.
+        or close the generator. One that raised `ServiceUnavailable` goes on when it is asked again, or is at
+        its end.
         """
         ...
 
