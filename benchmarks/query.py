@@ -193,7 +193,7 @@ def work(name: str, path: Path, pipe: Connection) -> None:
 
 
 def fastest(call: Callable[[], int]) -> tuple[float, int]:
-    """Return the seconds of the only answer, or of the fastest within a second behind one that took less."""
+    """Return the seconds of the only answer, or of the fastest within a second after one that took less."""
     seconds, number = timed(call)
     if seconds < 1:
         end = time.perf_counter() + 1

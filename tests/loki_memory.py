@@ -362,7 +362,8 @@ def _spelled(value: Any, raw: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.replace("\ufffd", " ")
+        # Its parser gives nothing for a text with half of a surrogate pair.
+        return "" if re.search("[\ud800-\udfff]", value) else value.replace("\ufffd", " ")
     return raw
 
 

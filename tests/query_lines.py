@@ -170,7 +170,7 @@ def rows_of(data: bytes) -> list[tuple[tuple[int, int, bytes], Row]]:
     """Return the rows of a file's text with their place in the order; read with no haste at all."""
     found = []
     for text in data.split(b"\n"):
-        starts = [at for at in range(1, len(text)) if text.startswith(START, at)]
+        starts = [at for at in range(1, len(text)) if text.startswith(START, at) and text[:1] == b"{"]
         for at in (0, *starts):
             try:
                 row = orjson.loads(text[at:])

@@ -14,7 +14,7 @@ import pytest
 from cli_store import TRACE, Command, command, row, write
 
 from ginkgo_logging import GLOG, settings, setup, shutdown
-from ginkgo_logging.cli import filters
+from ginkgo_logging.cli import flags
 
 pytestmark = pytest.mark.usefixtures("shanghai")
 
@@ -308,7 +308,7 @@ def test_json_of_odd_values(value: object, capsys: pytest.CaptureFixture[str]) -
     """
     What orjson refuses to write is written all the same.
     """
-    terminal = filters.Terminal("never")
+    terminal = flags.Terminal("never")
 
     terminal.say_json({"value": value})
 
@@ -323,7 +323,7 @@ def test_json_of_bottomless_values(capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(100_000):
         deep = [deep]
 
-    filters.Terminal("never").say_json({"value": deep})
+    flags.Terminal("never").say_json({"value": deep})
 
     assert isinstance(json.loads(capsys.readouterr().out), dict)
 

@@ -57,7 +57,7 @@ NOT_AT_THE_TOP = {
     ("cli.web", "uvicorn"): "an extra; without it the command says what to install",
     ("cli.web", "ginkgo_logging.web.app"): "the same extra",
     ("cli.web", "ginkgo_logging.web.stream"): "the same extra",
-    ("cli.filters", "ginkgo_logging.query.loki"): "an extra, and needed only where there is a Loki",
+    ("cli.flags", "ginkgo_logging.query.loki"): "an extra, and needed only where there is a Loki",
     ("cli.terminal", "rich"): "slow to import, and needed for colours and wide characters only",
     ("cli.progress", "rich"): "slow to import, and needed for long scans on a terminal only",
     ("cli.demo", "sqlalchemy"): "an extra of its own; the demo does without",

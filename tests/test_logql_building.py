@@ -38,7 +38,7 @@ def test_what_a_question_says() -> None:
     """
     Labels select streams, or those without the label; quick filters come next; fields of the line decide.
     """
-    asked = arguments.query(level="error", log_category="backtest", trace_id="trace-1")
+    asked = arguments.parse_query(level="error", log_category="backtest", trace_id="trace-1")
 
     time = r"\\d{4}-\\d\\d-\\d\\d[Tt ]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)"
     assert (
@@ -116,7 +116,7 @@ def test_what_loki_gives_is_what_is_asked(values: list[tuple[str, str]], ascii_o
         {"regex": re.escape(message)},
         {"regex": f"^{re.escape(message)}$"},
     ):
-        query = arguments.query(**asked)
+        query = arguments.parse_query(**asked)
         expected = [one for one in rows if query.matches(one)]
         given_rows = found(memory, query)
         assert [one for one in expected if one not in given_rows] == []
@@ -142,7 +142,7 @@ def test_a_collectors_aliases() -> None:
     line = json.dumps(row(level="warning"))
     memory.push({"streams": [{"stream": {"level": "warn"}, "values": [["1", line]]}]})
 
-    assert 1 == len(found(memory, arguments.query(level="warning")))
+    assert 1 == len(found(memory, arguments.parse_query(level="warning")))
 
 
 def test_a_label_is_enough_for_its_own_field_only() -> None:
@@ -153,7 +153,7 @@ def test_a_label_is_enough_for_its_own_field_only() -> None:
     line = json.dumps(row(level="info"))
     memory.push({"streams": [{"stream": {"level": "error"}, "values": [["1", line]]}]})
 
-    assert [] == found(memory, arguments.query(level="error"))
+    assert [] == found(memory, arguments.parse_query(level="error"))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_no_regular_expression_holds_nul(asked: dict[str, str]) -> None:
     """
     Loki's front end cannot hand such a query on, and never answers it.
     """
-    text = logql.search(arguments.query(**asked)).lines
+    text = logql.search(arguments.parse_query(**asked)).lines
 
     found = [unquote(literal) for literal in re.findall(r'=~("(?:[^"\\]|\\.)*")', text)]
     assert [] == [pattern for pattern in found if "\0" in pattern]

@@ -404,7 +404,9 @@ def test_counts_of_broken_milliseconds(server: LokiServer, service: LogService) 
     fill(server, *([str(at), line(i, at)] for i, at in enumerate(times)))
 
     for start, end in [(0, 50), (3, 4), (3, 9), (7, 33), (10, 20), (1, 49)]:
-        asked = arguments.query(start_time=rfc3339(times[start]), end_time=rfc3339(times[end - 1] + 1000))
+        asked = arguments.parse_query(
+            start_time=rfc3339(times[start]), end_time=rfc3339(times[end - 1] + 1000)
+        )
         assert end - start == service.backend.count(asked), (start, end)
 
 

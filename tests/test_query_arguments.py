@@ -132,7 +132,9 @@ def test_none_is_no_condition() -> None:
     """
     An argument that is None is as if it were not given.
     """
-    assert Query() == arguments.query(level=None, contains=None, regex=None, start_time=None, trace_id=None)
+    assert Query() == arguments.parse_query(
+        level=None, contains=None, regex=None, start_time=None, trace_id=None
+    )
 
 
 def test_values_become_texts() -> None:
@@ -141,7 +143,7 @@ def test_values_become_texts() -> None:
     """
     text = "550e8400-e29b-41d4-a716-446655440000"
 
-    asked = arguments.query(a=1, b=1.0, c=True, d=UUID(text), e="x", f=2**70)
+    asked = arguments.parse_query(a=1, b=1.0, c=True, d=UUID(text), e="x", f=2**70)
 
     assert (
         ("a", "1"),
@@ -161,7 +163,9 @@ def test_levels() -> None:
 
     logging.addLevelName(25, "NOTICE")
     try:
-        assert ("warning", "critical", "notice") == arguments.levels(["WARN", "Fatal", "warning", "notice"])
+        assert ("warning", "critical", "notice") == arguments.parse_levels(
+            ["WARN", "Fatal", "warning", "notice"]
+        )
     finally:
         logging._nameToLevel.pop("NOTICE")
         logging._levelToName.pop(25)
@@ -182,7 +186,7 @@ def test_moments(value: Any, expected: int) -> None:
     """
     Times are exact: aware ones are honoured, a text is RFC 3339 to the nanosecond.
     """
-    assert expected == arguments.moment("start_time", value)
+    assert expected == arguments.parse_moment("start_time", value)
 
 
 def test_naive_times_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +196,7 @@ def test_naive_times_are_local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
-        assert nanoseconds(datetime(2026, 2, 26, 4, tzinfo=UTC)) == arguments.moment(
+        assert nanoseconds(datetime(2026, 2, 26, 4, tzinfo=UTC)) == arguments.parse_moment(
             "x", datetime(2026, 2, 26, 12)
         )
     finally:
@@ -230,16 +234,33 @@ def test_enums_are_their_values() -> None:
     class Symbol(str, enum.Enum):  # noqa: UP042 - as users write it
         APPLE = "AAPL"
 
-    asked = arguments.query(symbol=Symbol.APPLE, contains=Symbol.APPLE)
+    asked = arguments.parse_query(symbol=Symbol.APPLE, contains=Symbol.APPLE)
 
     assert ((("symbol", "AAPL"),), "AAPL") == (asked.equal, asked.contains)
+
+
+@pytest.mark.parametrize("regex", [r"\ud800", r"\uD83D\uDE00", r"[\ud800-\udfff]", r"\U0000dfff"])
+def test_halves_of_surrogate_pairs_in_a_regex(regex: str) -> None:
+    """
+    A regular expression cannot look for what no text contains, and says so.
+    """
+    with pytest.raises(QueryError, match=r"^regex: .*half of a surrogate pair"):
+        arguments.parse_query(regex=regex)
+
+
+def test_a_number_of_too_many_digits() -> None:
+    """
+    A number that Python does not write out is refused by name.
+    """
+    with pytest.raises(QueryError, match=r"^n: "):
+        arguments.parse_query(n=10**5000)
 
 
 def test_pages_beyond_all_counting() -> None:
     """
     A limit and an offset beyond what a machine counts with are as good as all rows, and none.
     """
-    first, behind = arguments.window(10**30, 10**30)
+    first, behind = arguments.parse_window(10**30, 10**30)
 
     assert [] == list(islice([1, 2, 3], first, behind))
 
@@ -264,7 +285,7 @@ def test_fields_that_are_named_like_arguments() -> None:
     """
     Any field can be asked for, whatever the arguments of the call are named.
     """
-    asked = arguments.query(where={"order": 4711, "contains": "x"}, contains="y", portfolio_id="p-1")
+    asked = arguments.parse_query(where={"order": 4711, "contains": "x"}, contains="y", portfolio_id="p-1")
 
     assert (("order", "4711"), ("contains", "x"), ("portfolio_id", "p-1")) == asked.equal
     assert "y" == asked.contains
@@ -275,4 +296,4 @@ def test_where_is_a_mapping() -> None:
     Anything else is refused by the argument's name.
     """
     with pytest.raises(QueryError, match=r"^where: "):
-        arguments.query(where=["order"])  # type: ignore[arg-type]
+        arguments.parse_query(where=["order"])  # type: ignore[arg-type]

@@ -279,6 +279,7 @@ FOREIGN = [
     '{"run_id": "RUN", "timestamp": "2026-11-23T20:37:07Z", "message": "cut of',
     '{"run_id": "RUN", "timestamp": "2026-11-23T20:37:07Z", "kind": NaN}',
     '[{"run_id": "RUN", "timestamp": "2026-11-23T20:37:07Z"}]',
+    'INFO got event {"timestamp":"2026-11-23T20:37:07.000000Z","run_id":"RUN","message":"after a text"}',
     '{"run_id": "RUN", "outer": {"timestamp": "2026-11-23T20:37:07Z"}}',
 ]
 
@@ -292,6 +293,21 @@ def test_foreign_lines_are_no_rows(store: Store) -> None:
     assert ["ours"] == store.messages()
     assert {"k": 1} == store.ask.count_by("kind", **store.mark)
     assert 1 == store.ask.get_log_count(**store.mark)
+
+
+@pytest.mark.parametrize("escape", ["\\ud83d", "\\uDE00", "\\ud83d\\ud83d\\ude00", "\\\\\\ud800"])
+def test_half_of_a_surrogate_pair(store: Store, escape: str) -> None:
+    """
+    A line with half of a surrogate pair, escaped as Python's json does, is a row; the half is U+FFFD.
+    """
+    text = json.loads(f'"{escape}"')
+    half = json.dumps(row("HALF") | store.mark).replace("HALF", f"half {escape} of it")
+    store.fill(half, row("whole"))
+
+    expected = f"half {text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')} of it"
+    assert {expected, "whole"} == set(store.messages())
+    assert {expected, "whole"} == set(store.messages(level="info"))
+    assert 2 == store.ask.get_log_count(**store.mark)
 
 
 # --- order, pages, time -------------------------------------------------------------------------------------

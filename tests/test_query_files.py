@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from query_lines import BASE, SECOND, answer, line, lines, log_texts, queries, rows_of, store
 
-from ginkgo_logging.errors import ServiceUnavailable
+from ginkgo_logging.errors import ConfigError, ServiceUnavailable
 from ginkgo_logging.filters import ContextFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import FlightRecorderHandler
@@ -393,6 +393,13 @@ class TestAnswers:
 
         with closing(FilesBackend("a.log").rows(ALL, "desc")) as rows:
             assert 3 == next(rows)["seq"]
+
+    def test_a_name_with_a_nul(self) -> None:
+        """
+        A path that no file can have is refused.
+        """
+        with pytest.raises(ConfigError, match="NUL"):
+            FilesBackend("a\0b")
 
     def test_negative_jitter(self) -> None:
         """

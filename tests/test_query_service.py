@@ -1,6 +1,7 @@
 """`LogService` and `AsyncLogService`: which store they ask, and how."""
 
 import asyncio
+import inspect
 import subprocess
 import sys
 import threading
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 from loki_server import LokiServer, running
+from query_lines import line
 
 from ginkgo_logging import context, settings
 from ginkgo_logging.errors import ConfigError, QueryError, ServiceUnavailable
 from ginkgo_logging.query import AsyncLogService, FilesBackend, LogService, Query, log_service
 from ginkgo_logging.query.loki import LokiBackend
+from ginkgo_logging.query.model import NAMED_FIELDS
 
 
 @pytest.fixture
@@ -410,3 +413,39 @@ def test_settings_in_force_are_used(server: LokiServer) -> None:
 
     with LogService() as service:
         assert 0 == service.get_log_count()
+
+
+def test_both_services_have_the_same_calls() -> None:
+    """
+    Whatever can be asked can be awaited.
+    """
+    calls = {name for name in dir(LogService) if not name.startswith("_")}
+
+    assert calls <= set(dir(AsyncLogService))
+
+
+def test_async_rows_one_at_a_time(tmp_path: Path) -> None:
+    """
+    Every row comes, one at a time, and a loop that is left ends the reading.
+    """
+    (tmp_path / "a.log").write_bytes(b"".join(line(n, n) for n in range(100)))
+
+    async def ask() -> tuple[list[int], int]:
+        async with AsyncLogService(FilesBackend(tmp_path)) as service:
+            every = [row["seq"] async for row in service.iter_logs(order="asc")]
+            async with aclosing(service.iter_logs()) as rows:
+                async for row in rows:
+                    return every, row["seq"]
+        raise AssertionError
+
+    assert (list(range(100)), 99) == asyncio.run(ask())
+
+
+def test_the_contract_is_in_the_signature() -> None:
+    """
+    What a question may name stands where an editor and `help` find it.
+    """
+    named = {*NAMED_FIELDS, "level", "contains", "regex", "start_time", "end_time", "order", "where"}
+
+    assert named | {"limit", "offset"} <= set(inspect.signature(LogService.query_logs).parameters)
+    assert named <= set(inspect.signature(LogService.iter_logs).parameters)

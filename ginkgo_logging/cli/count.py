@@ -2,7 +2,7 @@
 
 import argparse
 
-from ginkgo_logging.cli.filters import (
+from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
     NOTHING_FOUND,
@@ -45,7 +45,7 @@ def execute(options: argparse.Namespace) -> int:
             terminal.say(str(total))
         return FOUND if total else NOTHING_FOUND
     try:
-        field = arguments.field_name(options.by)
+        field = arguments.parse_field_name(options.by)
     except QueryError as error:
         raise QueryError(f"--by: {error}") from None
     with store(options) as backend:

@@ -7,7 +7,7 @@ from contextlib import closing
 from itertools import islice
 
 from ginkgo_logging import fields
-from ginkgo_logging.cli.filters import (
+from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
     NOTHING_FOUND,

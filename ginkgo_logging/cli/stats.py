@@ -12,7 +12,7 @@ from typing import Any, Final
 from ginkgo_logging import fields
 from ginkgo_logging.cli.charts import Axis, Histogram, axis_of, bars, by_gravity, legend
 from ginkgo_logging.cli.count import most_first
-from ginkgo_logging.cli.filters import (
+from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
     NOTHING_FOUND,

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import chain, islice, takewhile
 
-from ginkgo_logging.cli.filters import (
+from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
     NOTHING_FOUND,

@@ -144,7 +144,7 @@ def cells(text: str) -> int:
 
 
 def pad(text: str, width: int) -> str:
-    """Return *text* with spaces behind it up to *width* cells."""
+    """Return *text* with spaces after it up to *width* cells."""
     return text + " " * (width - cells(text))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ginkgo_logging import fields
 from ginkgo_logging.cli.chains import PARENTS, Entry, Node, chain_of, process_of
-from ginkgo_logging.cli.filters import (
+from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
     NOTHING_FOUND,

@@ -7,7 +7,7 @@ import webbrowser
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ginkgo_logging.cli import filters
+from ginkgo_logging.cli import flags
 from ginkgo_logging.cli.terminal import complain
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.query import LogService
@@ -28,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to bind to (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8765, help="default: %(default)s; 0 is any free one")
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
-    filters.add_store(parser)
+    flags.add_store(parser)
     parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    with filters.store(options) as backend, _listen(options.host, options.port) as listener:
+    with flags.store(options) as backend, _listen(options.host, options.port) as listener:
         return _serve(backend, listener, options)
 
 

@@ -19,14 +19,14 @@ Time = datetime | str
 MOST_STEPS: Final = 10_000
 
 MOST_ROWS: Final = sys.maxsize // 2
-"""More than there are; what is more is taken for this, since ``islice`` counts no further than twice as far."""
+"""More rows than any store has; larger numbers are clamped, as ``islice`` stops at ``sys.maxsize``."""
 
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _OTHER_NAMES: Final = {"warn": "warning", "fatal": "critical"}
 
 
-def query(
+def parse_query(
     *,
     level: str | Collection[str] | None = None,
     contains: str | None = None,
@@ -42,7 +42,7 @@ def query(
 
     Raises `QueryError`.
     """
-    start, end = moment("start_time", start_time), moment("end_time", end_time)
+    start, end = parse_moment("start_time", start_time), parse_moment("end_time", end_time)
     if start is not None and end is not None and end < start:
         raise QueryError(f"end_time: {end_time} is before start_time, {start_time}")
     if where is not None and not isinstance(where, Mapping):
@@ -51,15 +51,15 @@ def query(
     return Query(
         start=start,
         end=end,
-        levels=levels(level),
-        equal=tuple((field_name(name), _value(name, v)) for name, v in equal.items() if v is not None),
+        levels=parse_levels(level),
+        equal=tuple((parse_field_name(name), _value(name, v)) for name, v in equal.items() if v is not None),
         contains=None if contains is None else _text("contains", contains),
         pattern=None if regex is None else _pattern(regex),
     )
 
 
-def window(limit: int | None, offset: int) -> tuple[int, int | None]:
-    """Return the first row and the one behind the last of a page; a *limit* of None takes all the rest.
+def parse_window(limit: int | None, offset: int) -> tuple[int, int | None]:
+    """Return the first row and the one after the last of a page; a *limit* of None takes all the rest.
 
     Raises `QueryError`.
     """
@@ -67,7 +67,7 @@ def window(limit: int | None, offset: int) -> tuple[int, int | None]:
     return first, None if limit is None else first + _number("limit", limit)
 
 
-def step(value: object, asked: Query) -> int:
+def parse_step(value: object, asked: Query) -> int:
     """Return the length of a histogram's steps in nanoseconds. Raises `QueryError`."""
     if not isinstance(value, timedelta) or value <= timedelta():
         raise QueryError(f"step: {value!r} is not a timedelta above zero")
@@ -81,7 +81,7 @@ def step(value: object, asked: Query) -> int:
     return length
 
 
-def order(value: str) -> Order:
+def parse_order(value: str) -> Order:
     """Return *value*. Raises `QueryError` when it is neither ``asc`` nor ``desc``."""
     if value == "asc":
         return "asc"
@@ -90,7 +90,7 @@ def order(value: str) -> Order:
     raise QueryError(f"order: {value!r} is neither 'asc' nor 'desc'")
 
 
-def moment(name: str, value: Time | None) -> int | None:
+def parse_moment(name: str, value: Time | None) -> int | None:
     """Return the argument *name* as nanoseconds since the epoch. Raises `QueryError`."""
     if value is None:
         return None
@@ -102,7 +102,7 @@ def moment(name: str, value: Time | None) -> int | None:
         raise QueryError(f"{name}: {error}") from None
 
 
-def levels(value: str | Collection[str] | None) -> tuple[str, ...]:
+def parse_levels(value: str | Collection[str] | None) -> tuple[str, ...]:
     """Return names of levels as lines write them; ``WARN`` is ``warning``. Raises `QueryError`."""
     if value is None:
         return ()
@@ -118,7 +118,7 @@ def levels(value: str | Collection[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def field_name(name: str) -> str:
+def parse_field_name(name: str) -> str:
     """Return *name*. Raises `QueryError` for one that a store could not ask for."""
     if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
         raise QueryError(f"{name!r} is not the name of a field: letters, digits and _")
@@ -128,7 +128,10 @@ def field_name(name: str) -> str:
 def _value(name: str, value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         raise QueryError(f"{name}: {value} is no number of JSON, so no line has it")
-    text = str(value) if isinstance(value, UUID) else text_of(value)
+    try:
+        text = str(value) if isinstance(value, UUID) else text_of(value)
+    except ValueError as error:  # more digits than Python writes
+        raise QueryError(f"{name}: {error}") from None
     if text is None:
         raise QueryError(f"{name}: a {type(value).__name__} cannot be asked for; give a text or a number")
     return _text(name, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ginkgo_logging import fields
-from ginkgo_logging.errors import ServiceUnavailable
+from ginkgo_logging.errors import ConfigError, ServiceUnavailable
 from ginkgo_logging.query.following import Follower
 from ginkgo_logging.query.line_scan import Buffer, Found, Scan
 from ginkgo_logging.query.log_files import FileChanged, families, opened
@@ -45,6 +45,8 @@ class FilesBackend:
     def __init__(self, *paths: str | Path, jitter: timedelta = JITTER, late: timedelta = LATE) -> None:
         if min(jitter, late) < timedelta():
             raise ValueError(f"jitter must not be below zero, got {jitter}, nor late, got {late}")
+        if any("\0" in str(path) for path in paths):
+            raise ConfigError(f"no file has a name with a NUL in it: {', '.join(map(repr, paths))}")
         self.paths = tuple(Path(path).expanduser().absolute() for path in paths)
         self._tolerance = Tolerance(_nanoseconds(jitter), _nanoseconds(max(jitter, late)))
 
@@ -56,11 +58,11 @@ class FilesBackend:
     def rows(self, query: Query, order: Order) -> Generator[Row, None, None]:
         """Yield every matching row, in constant memory; nothing is read before the first is asked for."""
         last: Found | None = None
-        times = 0  # that rows exactly as the last one were yielded
+        times = 0  # how many rows equal to the last one were yielded
         for _ in range(_TRIES):
             with suppress(FileChanged), self._opened(query) as (scan, found, buffer):
                 items = iter(InOrder(scan, found, buffer, order, self._tolerance))
-                for item in items if last is None else _behind(items, last[:3], times, order):
+                for item in items if last is None else _after(items, last[:3], times, order):
                     is_same = last is not None and item[0] == last[0] and item[:3] == last[:3]
                     last, times = item, times + 1 if is_same else 1
                     yield item[4]
@@ -120,8 +122,8 @@ class FilesBackend:
             yield Scan(query), found, buffer
 
 
-def _behind(items: Iterator[Found], last: Key, times: int, order: Order) -> Iterator[Found]:
-    """Yield what comes behind the row *last*, which is left out as often as *times* says."""
+def _after(items: Iterator[Found], last: Key, times: int, order: Order) -> Iterator[Found]:
+    """Yield the rows after *last*, skipping the first *times* that equal it."""
     for item in items:
         key = item[:3]
         if key == last and times:

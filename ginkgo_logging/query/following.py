@@ -28,7 +28,7 @@ class _Followed:
     def __init__(self, file: LogFile) -> None:
         self.file = file
         self.head = head_of(file.fd)
-        self.at = 0
+        self.offset = 0
 
     @property
     def known(self) -> Known:
@@ -43,11 +43,11 @@ class _Followed:
 
     def restart_if_cut(self) -> tuple[bytes, int] | None:
         """Go to the beginning if the file was truncated, even if it has grown since; return what it was."""
-        was = self.head, self.at
+        was = self.head, self.offset
         self.head = head_of(self.file.fd)
-        if os.fstat(self.file.fd).st_size >= self.at and was[0] in (b"", self.head):
+        if os.fstat(self.file.fd).st_size >= self.offset and was[0] in (b"", self.head):
             return None
-        self.at = 0
+        self.offset = 0
         return was
 
     def skip(self) -> None:
@@ -58,15 +58,15 @@ class _Followed:
         while end > begin and newline < 0:
             begin_of_piece = max(begin, end - _PIECE)
             newline = os.pread(self.file.fd, end - begin_of_piece, begin_of_piece).rfind(b"\n")
-            self.at = end = begin_of_piece + (newline + 1)
+            self.offset = end = begin_of_piece + (newline + 1)
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines that are complete."""
         size = _PIECE
-        while data := os.pread(self.file.fd, size, self.at):
+        while data := os.pread(self.file.fd, size, self.offset):
             end = data.rfind(b"\n")
             if end >= 0:
-                self.at += end + 1
+                self.offset += end + 1
                 size = _PIECE
                 yield from data[:end].split(b"\n")
             elif len(data) < size:
@@ -74,11 +74,11 @@ class _Followed:
             elif size < LONGEST:
                 size *= 2
             else:
-                self.at += len(data)
+                self.offset += len(data)
 
 
 class Follower:
-    """What has been read of which file; made at the moment from which on lines are wanted.
+    """How far each file has been read; lines written before it is made are skipped.
 
     A renamed file is read to its end before the one that took its place, and it is looked at afterwards: its
     writers notice the change when they write next.
@@ -86,7 +86,7 @@ class Follower:
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
         self._paths = paths
-        self._places: dict[Known, int] = {}
+        self._offsets: dict[Known, int] = {}
         self._cut: dict[tuple[Path, bytes], int] = {}  # how far a file had been read when it was truncated
         self._live: dict[Path, _Followed] = {}
         self._looks: dict[Path, tuple[int, int, int]] = {}
@@ -96,7 +96,7 @@ class Follower:
                 with suppress(FileNotFoundError):
                     if one := _follow(path, family):
                         one.skip()
-                        self._places[one.known] = one.at
+                        self._offsets[one.known] = one.offset
                         one.file.close()
 
     def rows(self, scan: Scan) -> Generator[Row | None, None, None]:
@@ -131,7 +131,7 @@ class Follower:
             except OSError as error:
                 raise unavailable(path, error) from error
             if not is_live:
-                self._places[one.known] = one.at
+                self._offsets[one.known] = one.offset
                 del self._live[path]
                 one.file.close()
                 self._list_at = 0.0
@@ -154,23 +154,23 @@ class Follower:
 
     def _lines_of(self, one: _Followed, *, is_live: bool) -> Iterator[bytes]:
         family = one.file.family
-        place = self._places.get(one.known)
-        if place is None and not is_live:
+        offset = self._offsets.get(one.known)
+        if offset is None and not is_live:
             live = self._live.get(family)
             if live is not None and one.head and live.head == one.head:
                 # A copy is being made, and then the live file will be truncated.
                 self._looks.pop(one.file.path, None)
                 one.file.close()
                 return
-            place = self._cut.get((family, one.head))
-        one.at = place or 0
+            offset = self._cut.get((family, one.head))
+        one.offset = offset or 0
         if is_live:
             self._live[family] = one
         try:
             yield from one.lines()
         finally:
             if not is_live:
-                self._places[one.known] = one.at
+                self._offsets[one.known] = one.offset
                 one.file.close()
 
     def _families(self) -> Iterator[tuple[Path, list[Path]]]:

@@ -14,7 +14,7 @@ from orjson import loads
 
 from ginkgo_logging.fields import SEQ, TIMESTAMP
 from ginkgo_logging.query.log_files import LogFile
-from ginkgo_logging.query.model import Query, Row, rfc3339, timestamp_ns
+from ginkgo_logging.query.model import Query, Row, read_json, rfc3339, timestamp_ns
 from ginkgo_logging.query.needles import Find, Needle, needles
 
 BLOCK: Final = 1024 * 1024
@@ -68,15 +68,15 @@ class Buffer:
 
 
 class Block(NamedTuple):
-    """Whole lines in ``buffer.data[begin:end]``, which stand at *place* in the file; valid until the next."""
+    """Whole lines in ``buffer.data[begin:end]``, which stand at *offset* in the file; valid until the next."""
 
     begin: int
     end: int
-    place: int
+    offset: int
 
 
 def forwards(file: LogFile, buffer: Buffer, low: int, high: int | None) -> Iterator[Block]:
-    """Yield the lines between two places from the first on; *high* None is the end of the file."""
+    """Yield the lines between two offsets from the first on; *high* None is the end of the file."""
     at, size, is_skipping = low, buffer.size, False
     while True:
         end = at + size if high is None else min(at + size, high)
@@ -103,7 +103,7 @@ def forwards(file: LogFile, buffer: Buffer, low: int, high: int | None) -> Itera
 
 
 def backwards(file: LogFile, buffer: Buffer, low: int, high: int) -> Iterator[Block]:
-    """Yield the lines between two places from the last on; within a block they are in the file's order."""
+    """Yield the lines between two offsets from the last on; within a block they are in the file's order."""
     end, size, is_skipping = high, min(FIRST_BLOCK, buffer.size), False
     while end > low:
         begin = max(low, end - size)
@@ -221,10 +221,10 @@ def parsed(line: bytes) -> tuple[int, Row, bytes] | None:
     """Return moment, row and text of a line, given without its newline; None: it is no row.
 
     A process that was killed within its write leaves a piece of a line, and the next line of another one
-    follows it directly: then that is the row.
+    follows it directly: then that is the row. After any other text it is no row.
     """
     try:
-        row = loads(line)
+        row = read_json(line)
     except ValueError:
         return _parsed_end(line)
     if not isinstance(row, dict):
@@ -236,14 +236,14 @@ def parsed(line: bytes) -> tuple[int, Row, bytes] | None:
 
 
 def _parsed_end(line: bytes) -> tuple[int, Row, bytes] | None:
-    at = len(line)
+    at = len(line) if line.startswith(b"{") else 0
     for _ in range(_MOST_STARTS):
         at = line.rfind(START, 1, at)
         if at < 0:
             return None
         # A row in a row, such as a logged event, starts in the same way and has too many braces at its end.
         with suppress(ValueError):
-            loads(line[at:])
+            read_json(line[at:])
             return parsed(line[at:])
     return None
 

@@ -78,9 +78,9 @@ class LogFile:
 
 
 class GzipLogFile(LogFile):
-    """A gzipped file, read from any place on.
+    """A gzipped file, read from any offset on.
 
-    One pass notes the decompressor's state at some places, so that reading backwards need not begin at the
+    One pass notes the decompressor's state at some offsets, so that reading backwards need not begin at the
     start of the file each time.
     """
 
@@ -124,7 +124,7 @@ class GzipLogFile(LogFile):
 
 
 class _Inflater:
-    """A decompressor and its place: *read* bytes of the file have become *offset* bytes of text."""
+    """A decompressor and how far it is: *read* bytes of the file have become *offset* bytes of text."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file

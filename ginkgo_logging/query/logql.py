@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ginkgo_logging import fields
-from ginkgo_logging.query.arguments import field_name
+from ginkgo_logging.query.arguments import parse_field_name
 from ginkgo_logging.query.model import SEARCHED, Query, Row
 from ginkgo_logging.query.patterns import translate
 
@@ -45,7 +45,7 @@ _END: Final = r"\}\s*$"
 _REPLACED: Final = "\ufffd"
 """Loki takes this character of a field for a space. It is the one thing that a ``regex`` may miss there."""
 
-# A number that is none makes a line no JSON, which Loki does not see if it stands behind what is asked for.
+# A number that is none makes a line no JSON, which Loki does not see if it stands after what is asked for.
 # Loki looks for alternatives without any wildcard quickly.
 _DOUBTFUL: Final = rf"{_REPLACED}|\\ufffd|\\uFFFD|NaN|Infinity"
 """In lines with one of these, Loki's understanding of a line and ours may differ."""
@@ -139,7 +139,7 @@ class _Pipe:
 
     def field(self, name: str) -> str:
         """Return the name under which the field *name* of the line is to be had."""
-        return self._names.setdefault(field_name(name), f"ginkgo_{len(self._names)}")
+        return self._names.setdefault(parse_field_name(name), f"ginkgo_{len(self._names)}")
 
     @property
     def stage(self) -> str:

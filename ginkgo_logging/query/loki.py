@@ -17,7 +17,7 @@ from ginkgo_logging.query.loki_answers import Entry, TooManySeriesError
 from ginkgo_logging.query.loki_client import MOST_ENTRIES, LokiClient
 from ginkgo_logging.query.loki_pages import LONGEST, LokiPages
 from ginkgo_logging.query.loki_tail import LokiTail
-from ginkgo_logging.query.model import NANOSECONDS, Order, Query, Row, order_of, text_of
+from ginkgo_logging.query.model import NANOSECONDS, Order, Query, Row, order_of, read_json, text_of
 from ginkgo_logging.settings import Settings
 
 __all__ = ["Access", "LokiBackend"]
@@ -197,10 +197,11 @@ class _Found(NamedTuple):
 def _matching(query: Query, entries: Iterable[Entry]) -> Iterator[_Found]:
     for entry in entries:
         try:
-            row = orjson.loads(entry.line)
+            line = entry.line.encode()
+            row = read_json(line)
             if not isinstance(row, dict):
                 continue
-            order = order_of(row, entry.line.encode())
+            order = order_of(row, line)
         except ValueError:
             continue
         known = logql.completed(row, entry.labels)

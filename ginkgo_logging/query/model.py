@@ -21,6 +21,9 @@ Order = Literal["asc", "desc"]
 SEARCHED: Final = (fields.MESSAGE, fields.ERROR_MESSAGE, fields.STACK_TRACE)
 """The fields that a text or a regular expression is looked for in."""
 
+NAMED_FIELDS: Final = ("portfolio_id", "strategy_id", "trace_id", "log_category", "logger_name")
+"""The fields that have an argument, a flag and a parameter of their own."""
+
 NANOSECONDS: Final = 1_000_000_000
 
 
@@ -95,6 +98,25 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give back connections and files; calling it again does nothing."""
         ...
+
+
+# --- lines --------------------------------------------------------------------------------------------------
+
+_HALF_ESCAPED: Final = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+
+def read_json(line: bytes) -> Any:
+    """Return what a line of JSON says. ValueError: it is none.
+
+    Half of a surrogate pair, escaped as some encoders do, becomes U+FFFD: orjson refuses it, no text has it.
+    """
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        mended = _HALF_ESCAPED.sub(lambda match: rb"\ufffd" if match[1] else match[0], line)
+        if mended == line:
+            raise
+        return orjson.loads(mended)
 
 
 # --- values and order ---------------------------------------------------------------------------------------

@@ -99,6 +99,8 @@ def _kind(character: str) -> str:
 
 def _odd(character: str) -> Needle:
     forms = [_escaped(character)]
+    if character == "\ufffd":
+        forms.append(rb"\\u[dD][89a-fA-F]")  # half of a surrogate pair, see `read_json`
     if character in _SHORT:
         forms.append(re.escape(("\\" + _SHORT[character]).encode()))
     if character >= " " and character not in '"\\':

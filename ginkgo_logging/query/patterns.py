@@ -150,12 +150,15 @@ class _Translation:
         self.at += 1
 
     def _character(self) -> str:
-        """Return the one character that an escape stands for, and go behind it."""
+        """Return the one character that an escape stands for, and go past it."""
         if code := _CODE.match(self.text, self.at):
             self.at = code.end()
             if code[4]:
                 return unicodedata.lookup(code[4])
-            return chr(int(code[5], 8)) if code[5] else chr(int(code[1] or code[2] or code[3], 16))
+            char = chr(int(code[5], 8)) if code[5] else chr(int(code[1] or code[2] or code[3], 16))
+            if "\ud800" <= char <= "\udfff":
+                raise ValueError(f"'\\{code[0]}' is half of a surrogate pair, which no text contains")
+            return char
         char = self.text[self.at]
         self.at += 1
         if char.isascii() and char.isalnum() and char not in _CONTROLS:

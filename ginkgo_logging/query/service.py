@@ -1,7 +1,7 @@
 """`LogService` and `AsyncLogService`: one set of calls, whichever store the lines are in."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from contextvars import copy_context
@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeVar
 from ginkgo_logging import settings
 from ginkgo_logging.errors import ConfigError, QueryError
 from ginkgo_logging.query import arguments
+from ginkgo_logging.query.arguments import Time
 from ginkgo_logging.query.files import FilesBackend
 from ginkgo_logging.query.model import Backend, Row
 
@@ -45,27 +46,77 @@ class LogService:
         *,
         portfolio_id: str | None = None,
         strategy_id: str | None = None,
+        trace_id: str | None = None,
+        level: str | Collection[str] | None = None,
+        log_category: str | None = None,
+        logger_name: str | None = None,
+        contains: str | None = None,
+        regex: str | None = None,
+        start_time: Time | None = None,
+        end_time: Time | None = None,
         limit: int | None = 100,
         offset: int = 0,
         order: str = "desc",
-        **filters: Any,
+        where: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> list[Row]:
         """Return rows, the newest first unless *order* is ``asc``; a *limit* of None returns them all.
 
         Give ``end_time`` when you turn pages by *offset*: rows that are written meanwhile move the pages.
         An *offset* costs as much as reading the rows that it leaves out.
         """
-        first, behind = arguments.window(limit, offset)
-        query = arguments.query(portfolio_id=portfolio_id, strategy_id=strategy_id, **filters)
-        in_order = arguments.order(order)
-        if first == behind:
-            return []
-        with closing(self.backend.rows(query, in_order)) as rows:
-            return list(islice(rows, first, behind))
+        first, end = arguments.parse_window(limit, offset)
+        rows = self.iter_logs(
+            portfolio_id=portfolio_id,
+            strategy_id=strategy_id,
+            trace_id=trace_id,
+            level=level,
+            log_category=log_category,
+            logger_name=logger_name,
+            contains=contains,
+            regex=regex,
+            start_time=start_time,
+            end_time=end_time,
+            order=order,
+            where=where,
+            **fields,
+        )
+        with closing(rows):
+            return [] if first == end else list(islice(rows, first, end))
 
-    def iter_logs(self, *, order: str = "desc", **filters: Any) -> Generator[Row, None, None]:
+    def iter_logs(
+        self,
+        *,
+        portfolio_id: str | None = None,
+        strategy_id: str | None = None,
+        trace_id: str | None = None,
+        level: str | Collection[str] | None = None,
+        log_category: str | None = None,
+        logger_name: str | None = None,
+        contains: str | None = None,
+        regex: str | None = None,
+        start_time: Time | None = None,
+        end_time: Time | None = None,
+        order: str = "desc",
+        where: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Generator[Row, None, None]:
         """Yield every row lazily: in constant memory, however many there are."""
-        return self.backend.rows(arguments.query(**filters), arguments.order(order))
+        query = arguments.parse_query(
+            portfolio_id=portfolio_id,
+            strategy_id=strategy_id,
+            trace_id=trace_id,
+            level=level,
+            log_category=log_category,
+            logger_name=logger_name,
+            contains=contains,
+            regex=regex,
+            start_time=start_time,
+            end_time=end_time,
+            where=where,
+            **fields,
+        )
+        return self.backend.rows(query, arguments.parse_order(order))
 
     def query_by_portfolio(self, portfolio_id: str, **filters: Any) -> list[Row]:
         """Return the rows of one portfolio; *filters* are those of `query_logs`."""
@@ -85,14 +136,14 @@ class LogService:
 
     def get_log_count(self, **filters: Any) -> int:
         """Return how many rows there are: exactly, never the length of a page."""
-        return self.backend.count(arguments.query(**filters))
+        return self.backend.count(arguments.parse_query(**filters))
 
     def count_by(self, field: str, **filters: Any) -> dict[str, int]:
         """Return how many rows there are for each value of *field*, the most frequent first.
 
         Rows without the field are counted under ``""``.
         """
-        counts = self.backend.count_by(arguments.query(**filters), arguments.field_name(field))
+        counts = self.backend.count_by(arguments.parse_query(**filters), arguments.parse_field_name(field))
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def histogram(self, step: timedelta, **filters: Any) -> dict[int, dict[str, int]]:
@@ -101,8 +152,8 @@ class LogService:
         Steps are counted from ``start_time``, which must be given as ``end_time`` must; their starts are
         nanoseconds since the epoch. Raises `QueryError` for more than 10,000 steps.
         """
-        query = arguments.query(**filters)
-        return self.backend.histogram(query, arguments.step(step, query))
+        query = arguments.parse_query(**filters)
+        return self.backend.histogram(query, arguments.parse_step(step, query))
 
     def tail(self, **filters: Any) -> Generator[Row, None, None]:
         """Yield rows as they are written, from now on and for ever."""
@@ -110,7 +161,7 @@ class LogService:
 
     def follow(self, **filters: Any) -> Generator[Row | None, None, None]:
         """Yield as `tail` does, and None at least once a second when nothing is written."""
-        return self.backend.tail(arguments.query(**filters))
+        return self.backend.tail(arguments.parse_query(**filters))
 
     def close(self) -> None:
         """Give back connections and files; calling it again does nothing."""
@@ -139,6 +190,12 @@ class AsyncLogService:
     async def query_logs(self, **arguments: Any) -> list[Row]:
         """Return rows as `LogService.query_logs` does."""
         return await self._ask(self.service.query_logs, **arguments)
+
+    async def iter_logs(self, **filters: Any) -> AsyncGenerator[Row, None]:
+        """Yield every row lazily, as `LogService.iter_logs` does; each call has a thread of its own."""
+        async with aclosing(_in_thread(self.service.iter_logs(**filters))) as rows:
+            async for row in rows:
+                yield row
 
     async def query_by_portfolio(self, portfolio_id: str, **filters: Any) -> list[Row]:
         """Return rows as `LogService.query_by_portfolio` does."""
@@ -177,16 +234,9 @@ class AsyncLogService:
 
     async def follow(self, **filters: Any) -> AsyncGenerator[Row | None, None]:
         """Yield as `LogService.follow` does; each call has a thread of its own while it lasts."""
-        rows = self.service.follow(**filters)
-        loop = asyncio.get_running_loop()
-        thread = ThreadPoolExecutor(1, "ginkgo-logging-tail")
-        try:
-            while (row := await loop.run_in_executor(thread, next, rows, _END)) is not _END:
+        async with aclosing(_in_thread(self.service.follow(**filters))) as rows:
+            async for row in rows:
                 yield row
-        finally:
-            # One thread does both, so that the generator is closed after its last step and never within it.
-            thread.submit(rows.close)
-            thread.shutdown(wait=False)
 
     async def close(self) -> None:
         """Give back connections, files and threads; calling it again does nothing."""
@@ -203,6 +253,19 @@ class AsyncLogService:
         context = copy_context()
         asked = partial(context.run, call, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, asked)
+
+
+async def _in_thread(rows: Generator[Answer, None, None]) -> AsyncGenerator[Answer, None]:
+    """Yield *rows*, each step taken in one thread."""
+    loop = asyncio.get_running_loop()
+    thread = ThreadPoolExecutor(1, "ginkgo-logging-rows")
+    try:
+        while (row := await loop.run_in_executor(thread, next, rows, _END)) is not _END:
+            yield row
+    finally:
+        # One thread does both, so that the generator is closed after its last step and never within it.
+        thread.submit(rows.close)
+        thread.shutdown(wait=False)
 
 
 _AT_ONCE: Final = 8

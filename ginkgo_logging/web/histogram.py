@@ -77,4 +77,4 @@ def _step(span: int, steps: int) -> int:
 
 
 def _moment(filters: dict[str, Any], name: str) -> int:
-    return cast(int, arguments.moment(name, filters[name]))  # None only for None
+    return cast(int, arguments.parse_moment(name, filters[name]))  # None only for None

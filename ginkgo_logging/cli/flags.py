@@ -36,7 +36,7 @@ _FLAGS: Final = {
     "contains": "--contains",
     "regex": "--regex",
 }
-"""Arguments of `arguments.query`, and the flags that say the same."""
+"""Arguments of `arguments.parse_query`, and the flags that say the same."""
 
 _NO_FILE: Final = (
     ": no program has logged to it yet, or they log to a container's stdout "
@@ -152,7 +152,7 @@ def query_of(options: argparse.Namespace) -> Query:
     if given["level"] is not None:
         given["level"] = [name for text in given["level"] for name in text.replace(",", " ").split()]
     try:
-        query = arguments.query(**given)
+        query = arguments.parse_query(**given)
     except QueryError as error:
         name, colon, problem = str(error).partition(":")
         raise QueryError(f"{_FLAGS.get(name, name)}{colon}{problem}") from None
@@ -166,8 +166,8 @@ def _field(text: str) -> tuple[str, str]:
         raise QueryError(f"--field: {text!r} is not NAME=VALUE")
     try:
         # As the value of a name that is free: a field may well be called `level`, or `contains`.
-        ((_, checked),) = arguments.query(value=value).equal
-        return arguments.field_name(name), checked
+        ((_, checked),) = arguments.parse_query(value=value).equal
+        return arguments.parse_field_name(name), checked
     except QueryError as error:
         raise QueryError(f"--field {text!r}: {str(error).removeprefix('value: ')}") from None
 
@@ -181,7 +181,7 @@ def _moment(flag: str, text: str | None, now: int) -> int | None:
         return max(now - ago * NANOSECONDS, _EARLIEST)
     try:
         is_local = _LOCAL.fullmatch(text) is not None
-        return arguments.moment(flag, datetime.fromisoformat(text) if is_local else text)
+        return arguments.parse_moment(flag, datetime.fromisoformat(text) if is_local else text)
     except (ValueError, QueryError):
         forms = "30m, 1h, 2d (ago), 2026-02-26, '2026-02-26 10:30' (local), 2026-02-26T10:30:00Z"
         raise QueryError(f"{flag}: {text!r} is no time; there are {forms}") from None
