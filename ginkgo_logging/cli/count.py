@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by",
         metavar="FIELD",
-        help="for each value of this field, the most frequent first; '-' is without it",
+        help="count for each value of this field, the most frequent first; '-' stands for lines without it",
     )
     add_filters(parser)
     add_store(parser)
-    add_look(parser, "as JSON: {count}, or with --by {value, count}, one a line")
+    add_look(parser, "print {count} as JSON, or with --by {value, count} for each value")
     parser.set_defaults(execute=execute)
 
 

@@ -1,4 +1,4 @@
-"""The flags by which the commands that read are told which lines, from which store, shown how."""
+"""The flags of the commands that read: which lines, from which store, shown how; and their exit codes."""
 
 import argparse
 import dataclasses
@@ -16,7 +16,7 @@ from ginkgo_logging import settings
 from ginkgo_logging.cli.terminal import Terminal, complain
 from ginkgo_logging.errors import ConfigError, QueryError
 from ginkgo_logging.query import FilesBackend, arguments
-from ginkgo_logging.query.model import NANOSECONDS, Backend, Query
+from ginkgo_logging.query.model import NAMED_FIELDS, NANOSECONDS, Backend, Query
 from ginkgo_logging.query.service import backend_of_settings
 
 EXIT_CODES: Final = (
@@ -26,16 +26,9 @@ EXIT_CODES: Final = (
 
 FOUND, NOTHING_FOUND = 0, 1
 
-_FLAGS: Final = {
-    "portfolio_id": "--portfolio-id",
-    "strategy_id": "--strategy-id",
-    "trace_id": "--trace-id",
-    "level": "--level",
-    "log_category": "--category",
-    "logger_name": "--logger",
-    "contains": "--contains",
-    "regex": "--regex",
-}
+_OTHER_FLAGS: Final = {"log_category": "--category", "logger_name": "--logger"}
+_OF_FIELDS: Final = {name: _OTHER_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in NAMED_FIELDS}
+_FLAGS: Final = {**_OF_FIELDS, "level": "--level", "contains": "--contains", "regex": "--regex"}
 """Arguments of `arguments.parse_query`, and the flags that say the same."""
 
 _NO_FILE: Final = (
@@ -55,23 +48,27 @@ _EARLIEST: Final = -62_135_596_800 * NANOSECONDS  # the year 1, where date-times
 def add_filters(parser: argparse.ArgumentParser, *, with_trace: bool = True, with_time: bool = True) -> None:
     """Declare the flags of `query_of`; `store` and the command's own follow."""
     group = parser.add_argument_group("which lines", "a line must fulfil every condition")
-    for name, flag in _FLAGS.items():
-        if name not in {"level", "contains", "regex"} and (with_trace or name != "trace_id"):
+    for name, flag in _OF_FIELDS.items():
+        if with_trace or name != "trace_id":
             group.add_argument(flag, dest=name, metavar="ID" if name.endswith("_id") else "NAME")
     group.add_argument(
         "--level",
         action="append",
         metavar="LEVEL",
-        help="debug, info, warning, error or critical; several, separated by commas, are alternatives",
+        help="debug, info, warning, error or critical; or several, separated by commas",
     )
-    group.add_argument("--contains", metavar="TEXT", help="in the message, the error or its traceback")
-    group.add_argument("--regex", metavar="PATTERN", help="the same, as a regular expression (RE2's syntax)")
+    group.add_argument(
+        "--contains",
+        metavar="TEXT",
+        help="lines with this text in the message, the error's message or the traceback",
+    )
+    group.add_argument("--regex", metavar="PATTERN", help="the same for a regular expression (RE2 syntax)")
     group.add_argument(
         "--field",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any field of a line, e.g. --field symbol=AAPL; may be repeated",
+        help="lines whose field NAME has this value, e.g. --field symbol=AAPL; may be repeated",
     )
     parser.set_defaults(since=None, until=None)
     if not with_time:
@@ -105,7 +102,7 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     one_of.add_argument("--loki", metavar="URL", help="a Loki, such as http://loki:3100")
 
 
-def add_look(parser: argparse.ArgumentParser, json_help: str = "the lines as JSON, one each") -> None:
+def add_look(parser: argparse.ArgumentParser, json_help: str = "print each line as one JSON object") -> None:
     """Declare ``--json`` and ``--color``."""
     group = parser.add_argument_group("shown how")
     group.add_argument("--json", action="store_true", help=json_help)
@@ -192,7 +189,7 @@ def _moment(flag: str, text: str | None, now: int) -> int | None:
 
 @contextmanager
 def store(options: argparse.Namespace) -> Iterator[Backend]:
-    """Open the store that the flags, or else the settings, name; say what of it is not there."""
+    """Open the store that the flags, or else the settings, name, and warn about paths that do not exist."""
     backend = _backend(options)
     try:
         for path in getattr(backend, "missing", ()):

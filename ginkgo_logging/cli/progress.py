@@ -5,7 +5,7 @@ import sys
 import threading
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ginkgo_logging.cli.terminal import is_terminal
 
@@ -22,7 +22,7 @@ class ScanProgress(AbstractContextManager["ScanProgress"]):
     def __init__(self, delay: float = 0.5) -> None:
         self._lock = threading.Lock()
         self._bar: Progress | None = None
-        self._state = ("", 0.0)
+        self._state: tuple[str, float | None] = ("", None)
         shows = is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
         self._timer = threading.Timer(delay, self._show) if shows else None
 
@@ -42,12 +42,12 @@ class ScanProgress(AbstractContextManager["ScanProgress"]):
             if self._bar is not None:
                 self._bar.stop()
 
-    def at(self, part: str, share: float) -> None:
-        """Say that *part* is being done, and that *share* of the whole, 0 to 1, is."""
+    def at(self, part: str, share: float | None = None) -> None:
+        """Show *part* as the current step and *share* (0 to 1) of it as done; None: nobody knows how much."""
         with self._lock:  # or a bar that is being made would not hear of it
             self._state = part, share
             if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], description=part, completed=round(share * _TOTAL))
+                self._bar.update(self._bar.task_ids[0], description=part, **_extent(share))
 
     def _show(self) -> None:
         from rich.console import Console
@@ -67,6 +67,11 @@ class ScanProgress(AbstractContextManager["ScanProgress"]):
                 redirect_stderr=False,
             )
             part, share = self._state
-            bar.add_task(part, total=_TOTAL, completed=round(share * _TOTAL))
+            # Without a total the bar moves to and fro.
+            bar.update(bar.add_task(part, total=None), **_extent(share))
             bar.start()
             self._bar = bar
+
+
+def _extent(share: float | None) -> dict[str, Any]:
+    return {} if share is None else {"total": _TOTAL, "completed": round(share * _TOTAL)}

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
 
-from ginkgo_logging import fields
+from ginkgo_logging import fields, settings
 from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
@@ -21,6 +21,7 @@ from ginkgo_logging.cli.flags import (
     terminal_of,
 )
 from ginkgo_logging.cli.lines import SEVERE, line_of
+from ginkgo_logging.cli.reversing import last_first
 from ginkgo_logging.cli.terminal import complain
 from ginkgo_logging.query.model import Backend, Query, Row
 
@@ -34,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_of_lines,
         default=100,
         metavar="N",
-        help="how many lines, the newest (default: 100), or all",
+        help="show the newest N lines (default: 100), or all",
     )
     parser.add_argument(
-        "--offset", type=count_of_lines, default=0, metavar="N", help="leave out so many lines first"
+        "--offset", type=count_of_lines, default=0, metavar="N", help="skip the first N lines"
     )
     parser.add_argument(
         "--order",
         choices=["asc", "desc"],
-        help="asc: begin with the oldest line; desc: show the newest first. Without it: the newest lines, of "
-        "which the newest stands last",
+        help="asc: oldest line first; desc: newest line first. Without it: the newest lines, the newest of them "
+        "last",
     )
     add_store(parser)
     add_look(parser)
@@ -79,7 +80,7 @@ def _rows(backend: Backend, query: Query, options: argparse.Namespace) -> Genera
     newest = options.order != "asc" and not (options.order is None and limit is None and not offset)
     with closing(backend.rows(query, "desc" if newest else "asc")) as rows:
         page = islice(rows, offset, None if limit is None else offset + limit)
-        yield from reversed(list(page)) if newest and options.order is None else page
+        yield from last_first(page) if newest and options.order is None else page
 
 
 def _advise(options: argparse.Namespace, last_error: Row | None, *, found: bool) -> None:
@@ -89,5 +90,7 @@ def _advise(options: argparse.Namespace, last_error: Row | None, *, found: bool)
         complain("no line fulfils these conditions")
     elif options.trace_id is None and isinstance(trace_id, str) and trace_id.isprintable():
         where = [f"--file {shlex.quote(str(path))}" for path in options.file or ()]
+        if options.loki is not None:
+            where = [f"--loki {shlex.quote(settings.without_userinfo(options.loki))}"]
         command = " ".join(["ginkgo-logging trace", shlex.quote(trace_id), *where])
         complain(f"the whole chain of the last error shown: {command}")

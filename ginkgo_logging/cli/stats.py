@@ -42,11 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = EXIT_CODES
     parser.add_argument(
-        "--top", type=count_of_lines, default=10, metavar="N", help="so many error patterns (default: 10)"
+        "--top",
+        type=count_of_lines,
+        default=10,
+        metavar="N",
+        help="show the N most frequent error patterns (default: 10)",
     )
     add_filters(parser)
     add_store(parser)
-    add_look(parser, "everything as one JSON object")
+    add_look(parser, "print everything as one JSON object")
     parser.set_defaults(execute=execute)
 
 
@@ -76,9 +80,9 @@ def execute(options: argparse.Namespace) -> int:
             return NOTHING_FOUND
         query = dataclasses.replace(query, start=axis.start, end=axis.end)
         with ScanProgress() as progress:
-            progress.at("lines by time and level", 0.0)
+            progress.at("lines by time and level")
             histogram = backend.histogram(query, axis.step)
-            progress.at("categories", 1 / 3)
+            progress.at("categories")
             categories = most_first(backend.count_by(query, fields.LOG_CATEGORY))
             patterns = _patterns(backend, query, axis, progress)
     if options.json:
@@ -120,7 +124,7 @@ def _patterns(backend: Backend, query: Query, axis: Axis, progress: ScanProgress
         for number, row in enumerate(rows):
             moment = timestamp_ns(row[fields.TIMESTAMP])
             if number % 1000 == 0:
-                progress.at("errors", 2 / 3 + (moment - axis.start) / (axis.end - axis.start) / 3)
+                progress.at("errors", (moment - axis.start) / (axis.end - axis.start))
             logger, level, text = text_of(row.get(fields.LOGGER_NAME)), row[fields.LEVEL], _pattern(row)
             pattern = found.get((logger, level, text))
             if pattern is None:

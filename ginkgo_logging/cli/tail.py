@@ -21,6 +21,7 @@ from ginkgo_logging.cli.flags import (
     terminal_of,
 )
 from ginkgo_logging.cli.lines import line_of
+from ginkgo_logging.cli.reversing import last_first
 from ginkgo_logging.cli.terminal import complain, json_text
 from ginkgo_logging.errors import ServiceUnavailable
 from ginkgo_logging.query.model import Backend, Query, Row, order_of
@@ -29,14 +30,14 @@ from ginkgo_logging.query.model import Backend, Query, Row, order_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.epilog = f"{EXIT_CODES} Ctrl-C, which ends --follow, makes it 130."
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with each line that is written")
+    parser.add_argument("-f", "--follow", action="store_true", help="then show each line as it is written")
     parser.add_argument(
         "-n",
         "--lines",
         type=count_of_lines,
         default=10,
         metavar="N",
-        help="so many lines first (default: 10)",
+        help="show the last N lines first (default: 10)",
     )
     add_filters(parser, with_time=False)
     add_store(parser)
@@ -68,7 +69,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def _last(backend: Backend, query: Query, number: int) -> Generator[Row | None, None, None]:
     """Yield the newest rows, in the order of time."""
-    yield from _newest(backend, query, number)[0]
+    if number:
+        with closing(backend.rows(query, "desc")) as rows:
+            yield from last_first(islice(rows, number))
 
 
 def _newest(backend: Backend, query: Query, number: int) -> tuple[list[Row], Counter[str]]:
