@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 from cli_store import TRACE, row, write
+from loki_server import JSON, Reply, running
 
+EMPTY = '{"status":"success","data":{"resultType":"streams","result":[]}}'
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-W", "error", "-m", "ginkgo_logging"]
 
@@ -229,6 +231,27 @@ def test_ctrl_c_ends_a_tail(log: Path) -> None:
     code = session.end()
 
     assert (130, "") == (code, session.plain.rpartition("one more\n")[2].replace("^C", "").strip())
+
+
+def test_ctrl_c_ends_a_tail_while_loki_hangs(log: Path) -> None:
+    """
+    Ctrl-C ends a tail at once, although a question to Loki has no answer yet.
+    """
+    with running() as server:
+        command = [*COMMAND, "tail", "-f", "-n", "0", "--loki", server.url]
+        # What it asks before it follows is answered.
+        server.replies = [Reply(EMPTY, content_type=JSON)] * 2
+        server.always = Reply(EMPTY, content_type=JSON, delay=15)
+        with subprocess.Popen(command, env=environment(LOKI_TIMEOUT="30"), stderr=subprocess.PIPE) as process:
+            deadline = time.monotonic() + 20
+            while len(server.requests) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+
+            assert (130, b"") == (process.wait(), process.stderr and process.stderr.read())
+    assert time.monotonic() - began < 10
 
 
 def test_following_through_a_pipe(log: Path) -> None:

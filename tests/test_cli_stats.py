@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import sys
 import threading
 import time
@@ -338,7 +339,9 @@ def test_steps_begin_at_round_local_times(
 # --- progress -----------------------------------------------------------------------------------------------
 
 
-def shown_by(act: "threading.Event | None", monkeypatch: pytest.MonkeyPatch) -> bytes:
+def shown_by(
+    act: "threading.Event | None", monkeypatch: pytest.MonkeyPatch, share: float | None = 0.5
+) -> bytes:
     """Return what a scan shows on a stderr that is a terminal; *act*: wait until the bar is there."""
     ours, theirs = pty.openpty()
     data = bytearray()
@@ -360,10 +363,10 @@ def shown_by(act: "threading.Event | None", monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("TERM", "xterm")
         with ScanProgress(delay=0.0 if act else 1000.0) as progress:
-            progress.at("errors [red]", 0.5)
+            progress.at("errors [red]", share)
             if act:
                 assert seen.wait(10)
-                progress.at("errors", 0.9)
+                progress.at("errors", share and 0.9)
     reader.join()
     os.close(ours)
     return bytes(data)
@@ -378,6 +381,16 @@ def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"errors [red]" in shown
     assert b"\x1b[2K" in shown[shown.rindex(b"errors") :]
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def test_a_step_of_unknown_length_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    While nobody knows how far a step is, the bar pulses instead of standing still: its colours change along it.
+    """
+    known, unknown = (shown_by(threading.Event(), monkeypatch, share) for share in (0.5, None))
+
+    bars = [re.findall(r"(?:\x1b\[[\d;]+m[━-]\x1b\[0m){8,}", shown.decode()) for shown in (known, unknown)]
+    assert [False, True] == list(map(bool, bars))
 
 
 def test_no_progress_of_short_scans(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from cli_store import Command, command, row, write
+from loki_server import Reply, push, running
 
 from ginkgo_logging.cli import tail
+from ginkgo_logging.errors import ServiceUnavailable
 from ginkgo_logging.query import FilesBackend, Query
-from ginkgo_logging.query.model import Order, Row
+from ginkgo_logging.query.model import Order, Row, rfc3339
 
 
 @pytest.fixture
@@ -161,3 +163,56 @@ def test_no_line_is_lost_or_repeated(log: Path, number: int) -> None:
 
     expected = [*range(5 - min(number, 5), 5), *([10] if number else []), 11, 12]
     assert expected == followed(backend, number, len(expected))
+
+
+def test_an_outage_of_loki(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A Loki that cannot answer for a while does not end a tail: that is said once, and no line is lost.
+    """
+    out = tmp_path / "out"
+
+    def add(number: int) -> None:
+        now = time.time_ns()
+        text = json.dumps(row(timestamp=rfc3339(now), n=number))
+        push(server.url, [{"stream": {"service_name": "app"}, "values": [[str(now), text]]}])
+
+    def shown() -> list[int]:
+        return [json.loads(line)["n"] for line in out.read_text().splitlines()]
+
+    def work() -> None:
+        try:
+            until(lambda: shown() == [1])
+            asked = len(server.requests)
+            until(lambda: len(server.requests) > asked + 4)  # it follows
+            asked = len(server.requests)
+            server.always = Reply("gone", 504)
+            until(lambda: len(server.requests) > asked + 3)
+            server.always = None
+            add(2)
+            until(lambda: shown() == [1, 2])
+        finally:
+            _thread.interrupt_main()
+
+    worker = threading.Thread(target=work)
+    with running() as server, out.open("w") as stream:
+        add(1)
+        monkeypatch.setattr(sys, "stdout", stream)
+        worker.start()
+        done = run("tail", "-f", "--json", "--loki", server.url)
+        worker.join()
+
+    assert (130, [1, 2]) == (done.code, shown())
+    assert [f"ginkgo-logging: {server.url}: 504 gone; trying again"] == done.err.splitlines()
+
+
+def test_a_store_that_cannot_go_on() -> None:
+    """
+    An outage ends the tail of a store that does not come back.
+    """
+
+    def written() -> Generator[Row | None, None, None]:
+        yield None
+        raise ServiceUnavailable("the disk is gone")
+
+    with pytest.raises(ServiceUnavailable, match="the disk is gone"):
+        list(tail._patiently(written()))

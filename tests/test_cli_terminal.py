@@ -1,9 +1,11 @@
 """Standard output as the commands use it: terminals, pipes, narrow encodings, none at all; and odd rows."""
 
 import io
+import json
 import os
 import pty
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,10 +14,12 @@ from typing import Any, TextIO
 
 import pytest
 from cli_store import Command, command, row, write
+from loki_server import push, running
 
 from ginkgo_logging.cli import main
 from ginkgo_logging.cli.lines import line_of
 from ginkgo_logging.cli.terminal import Terminal, complain, cut, pad
+from ginkgo_logging.query.model import rfc3339
 
 
 @pytest.fixture
@@ -53,6 +57,19 @@ def test_a_terminal_is_given_colours_and_advice(run: Command, tmp_path: Path) ->
         assert 0 == done.code
         assert b"\x1b[1;31mERROR   \x1b[0m" in os.read(shown, 65536)
     assert f"ginkgo-logging trace 'it'\"'\"'s' --file '{log}'" in done.err
+
+
+def test_advice_names_the_loki_that_was_asked(run: Command) -> None:
+    """
+    The command for a trace asks the same Loki, and shows no password.
+    """
+    now = time.time_ns()
+    text = json.dumps(row(timestamp=rfc3339(now), level="error", trace_id="t-1"))
+    with running() as server, screen():
+        push(server.url, [{"stream": {"service_name": "app"}, "values": [[str(now), text]]}])
+        done = run("query", "--loki", server.url.replace("//", "//ann:s3cret@"))
+
+    assert f"ginkgo-logging trace t-1 --loki {server.url}\n" in done.err
 
 
 @pytest.mark.parametrize("trace_id", [5, "\x1b[2J", None], ids=repr)
