@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pty
-import re
 import sys
 import threading
 import time
@@ -387,10 +386,10 @@ def test_a_step_of_unknown_length_moves(monkeypatch: pytest.MonkeyPatch) -> None
     """
     While nobody knows how far a step is, the bar pulses instead of standing still: its colours change along it.
     """
-    known, unknown = (shown_by(threading.Event(), monkeypatch, share) for share in (0.5, None))
+    shown = shown_by(threading.Event(), monkeypatch, None)
 
-    bars = [re.findall(r"(?:\x1b\[[\d;]+m[━-]\x1b\[0m){8,}", shown.decode()) for shown in (known, unknown)]
-    assert [False, True] == list(map(bool, bars))
+    assert b"errors [red]" in shown
+    assert shown.count("━\x1b[0m".encode()) > 10
 
 
 def test_no_progress_of_short_scans(monkeypatch: pytest.MonkeyPatch) -> None:
