@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
 
-from ginkgo_logging import fields, settings
+from ginkgo_logging import fields
 from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
@@ -19,6 +19,7 @@ from ginkgo_logging.cli.flags import (
     query_of,
     store,
     terminal_of,
+    without_userinfo,
 )
 from ginkgo_logging.cli.lines import SEVERE, line_of
 from ginkgo_logging.cli.reversing import last_first
@@ -91,6 +92,6 @@ def _advise(options: argparse.Namespace, last_error: Row | None, *, found: bool)
     elif options.trace_id is None and isinstance(trace_id, str) and trace_id.isprintable():
         where = [f"--file {shlex.quote(str(path))}" for path in options.file or ()]
         if options.loki is not None:
-            where = [f"--loki {shlex.quote(settings.without_userinfo(options.loki))}"]
+            where = [f"--loki {shlex.quote(without_userinfo(options.loki))}"]
         command = " ".join(["ginkgo-logging trace", shlex.quote(trace_id), *where])
         complain(f"the whole chain of the last error shown: {command}")
