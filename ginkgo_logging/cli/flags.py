@@ -81,7 +81,7 @@ def add_filters(parser: argparse.ArgumentParser, *, with_trace: bool = True, wit
     group.add_argument(
         "--until",
         metavar="TIME",
-        help="up to this time; same forms as --since. In files, lines that were written more than ten minutes "
+        help="up to this time; same forms as --since. In files, lines that were written more than five minutes "
         "after their time may not be found by --since and --until",
     )
 

@@ -18,7 +18,7 @@ from ginkgo_logging.query.time_probe import Tolerance
 from ginkgo_logging.query.time_span import Span, spans
 
 JITTER: Final = timedelta(seconds=60)
-LATE: Final = timedelta(minutes=10)
+LATE: Final = timedelta(minutes=5)
 
 _TRIES: Final = 100
 _MICROSECOND: Final = timedelta(microseconds=1)
