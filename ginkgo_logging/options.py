@@ -121,3 +121,8 @@ def seconds(value: object) -> float:
     if isinstance(value, bool) or not 0 < number < float("inf"):
         raise ValueError("a number of seconds above 0, or one with a unit such as 90s, 15m, 24h, 7d")
     return number
+
+
+def without_userinfo(text: str) -> str:
+    """Return *text* without the user and password of any address in it."""
+    return re.sub(r"//\S*@", "//", text)

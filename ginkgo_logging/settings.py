@@ -6,7 +6,6 @@ loads with the standard library alone; the names that it may use are in `NAMES_F
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -88,7 +87,7 @@ class Option(NamedTuple):
     def shown(self, text: str) -> str:
         """Return *text*, a value of this setting, without what must not be seen: credentials."""
         # Of an address, all but the user and password.
-        return "(hidden)" if self.name in SECRET_NAMES else re.sub(r"//\S*@", "//", text)
+        return "(hidden)" if self.name in SECRET_NAMES else options.without_userinfo(text)
 
 
 OPTIONS: Final = (

@@ -212,7 +212,7 @@ def _loki(url: str) -> Backend:
     try:
         asked = parsers.url(url)
     except ValueError as error:
-        raise QueryError(f"--loki: {without_userinfo(repr(url))} is not {error}") from None
+        raise QueryError(f"--loki: {parsers.without_userinfo(repr(url))} is not {error}") from None
     try:
         from ginkgo_logging.query.loki import LokiBackend
     except ImportError as error:
@@ -223,11 +223,6 @@ def _loki(url: str) -> Backend:
         chosen = chosen._replace(loki_username=None, loki_password=None, loki_token=None)
         chosen = chosen._replace(loki_tenant=None, loki_client_cert=None)
     return LokiBackend.from_settings(chosen._replace(loki_url=asked))
-
-
-def without_userinfo(text: str) -> str:
-    """Return *text* without the user and password of any address in it."""
-    return re.sub(r"//\S*@", "//", text)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -19,11 +19,11 @@ from ginkgo_logging.cli.flags import (
     query_of,
     store,
     terminal_of,
-    without_userinfo,
 )
 from ginkgo_logging.cli.lines import SEVERE, line_of
 from ginkgo_logging.cli.reversing import last_first
 from ginkgo_logging.cli.terminal import complain
+from ginkgo_logging.options import without_userinfo
 from ginkgo_logging.query.model import Backend, Query, Row
 
 
