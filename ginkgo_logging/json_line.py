@@ -1,6 +1,5 @@
 """Turn a dict into one line of strict JSON, whatever it holds; knows nothing of logging."""
 
-import dataclasses
 import enum
 import math
 import threading
@@ -10,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from ginkgo_logging.dataclass_fields import field_names
+
 MARKER = "...[truncated]"
 TRUNCATED_FIELDS = "truncated_fields"
 """Key that counts the fields dropped because the line was too long even with every field cut."""
@@ -18,6 +19,8 @@ _MAX_DEPTH = 32
 _MAX_ITEMS = 10_000
 _SHORTEST = 64  # characters that a cut field keeps before whole fields are dropped
 _NEWLINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
+# orjson would write all that is in a dataclass instance's __dict__: what nobody declared, and masking never saw.
+_OPTIONS = _NEWLINE | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def encode(line: dict[str, Any], default: Callable[[Any], Any] | None = None) -> bytes:
@@ -25,10 +28,11 @@ def encode(line: dict[str, Any], default: Callable[[Any], Any] | None = None) ->
 
     NaN and infinities become null; integers beyond 64 bits, bytes, and objects that JSON has no form for
     become text; lone surrogates are escaped; keys become text; cycles and excessive depth end in a marker.
-    *default*, if given, is asked first for the form of an object that JSON has none for. Never raises.
+    *default*, if given, is asked first for the form of an object that JSON has none for. Of a dataclass instance
+    its fields are written, but for those whose name begins with an underscore. Never raises.
     """
     try:
-        return orjson.dumps(line, default or _plain, _NEWLINE)
+        return orjson.dumps(line, _plain if default is None else _after_dataclasses(default), _OPTIONS)
     except Exception:  # noqa: BLE001 - orjson refuses the whole line for one odd value; the copy has none
         return orjson.dumps(_Sanitizer(default).line(line), None, _NEWLINE)
 
@@ -110,8 +114,26 @@ def _size(field: _Field) -> int:
     return len(orjson.dumps({field.name: field.cut(_SHORTEST)})) - 1
 
 
+def _after_dataclasses(default: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def form(value: Any) -> Any:
+        own = _dataclass_items(value)
+        return default(value) if own is None else own
+
+    return form
+
+
+def _dataclass_items(value: Any) -> dict[str, Any] | None:
+    names = field_names(value)
+    if names is None:
+        return None
+    return {name: getattr(value, name) for name in names if name[0] != "_" and hasattr(value, name)}
+
+
 def _plain(value: Any) -> Any:
     """Return a JSON form of an object that orjson has none for."""
+    own = _dataclass_items(value)
+    if own is not None:
+        return own
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
     if isinstance(value, set | frozenset | tuple):  # a subclass of tuple: orjson takes tuples themselves
@@ -119,7 +141,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):  # likewise
         return float.__pos__(value)
     if isinstance(value, Mapping):
-        return dict(value)
+        return dict(value.items())
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {value}"
     return str(value)
@@ -179,13 +201,16 @@ class _Sanitizer:
             return f"<cycle to {class_name(type(value))}>"
         self._open.add(id(value))
         try:
-            if dataclasses.is_dataclass(value) and not isinstance(value, type):
-                value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            own = _dataclass_items(value)
+            if own is not None:
+                value = own
             if isinstance(value, Mapping):
                 return self._copy_mapping(value, depth)
             if isinstance(value, list | tuple | set | frozenset):
                 room = self._room()
-                items = [self._item(item, depth) for item in islice(value, room)]
+                # As orjson reads a list of a class of its own.
+                every = list.__iter__(value) if isinstance(value, list) else value
+                items = [self._item(item, depth) for item in islice(every, room)]
                 return [*items, MARKER] if len(value) > room else items
             return self._copy_other(value, depth)
         finally:

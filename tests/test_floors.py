@@ -17,7 +17,7 @@ DESIGN = (DIRECTORY.parent / "docs" / "design.md").read_text(encoding="utf-8")
 FLOORS = (
     # 0: know nothing of each other's business
     (
-        "fields errors arguments lazy_pattern masking error_patterns throttling sampling environment importing "
+        "fields errors arguments lazy_pattern dataclass_fields masking error_patterns throttling sampling environment importing "
         "accounting forking watching json_line options record_factory caller trace_headers transaction records "
         "yaml_file"
     ),

@@ -111,13 +111,13 @@ class MaskingFilter(logging.Filter):
         cleaner, clean = self._clean
         if own is clean and masker is cleaner:
             return
-        masked = masker.mapping(own)
+        masked, hid = masker.examined(own)
         if masked is own:
             # What is bound seldom changes from line to line, and these values cannot change in between.
             if all(map(is_unchangeable, own.values())):
                 self._clean = masker, own
             return
-        state.fields, state.masked = masked, True
+        state.fields, state.masked = masked, state.masked or hid
         # What came in through `extra` is on the record, too, where another formatter may find it.
         for name, value in extra_of(record).items():
             kept = next((kept for kept in (name, f"{name}_") if own.get(kept, ...) is value), None)

@@ -81,6 +81,10 @@ class Masker(TextMasker):
 
     def mapping(self, fields: Mapping[str, object]) -> Mapping[str, object]:
         """Return *fields* itself if neither a key nor a value is secret, else a masked dict. Never raises."""
+        return self.examined(fields)[0]
+
+    def examined(self, fields: Mapping[str, object]) -> tuple[Mapping[str, object], bool]:
+        """Return what `mapping` does, and whether anything was hidden: an object's text is no secret yet."""
         harmless_keys, clean_texts = self._harmless_keys, self._clean_texts
         try:
             for key, item in fields.items():
@@ -93,10 +97,11 @@ class Masker(TextMasker):
                 elif kind not in HARMLESS:
                     break
             else:
-                return fields
-            return self._walk().mapping(fields)
+                return fields, False
+            walk = self._walk()
+            return walk.mapping(fields), walk.hid
         except Exception:  # noqa: BLE001 - fails closed: a mapping may raise anything
-            return {"unreadable": self._replacement}
+            return {"unreadable": self._replacement}, True
 
     def _walk(self) -> Walk:
         return Walk(self.text, self._keys.is_sensitive, self._replacement)

@@ -1,6 +1,5 @@
 """Walk nested values and copy what holds a secret; what cannot be walked is replaced, never passed on."""
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta, tzinfo
@@ -8,14 +7,17 @@ from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from numbers import Number
+from pathlib import PurePath
 from types import EllipsisType, NoneType, NotImplementedType
 from typing import Any
 from uuid import UUID
 
+from ginkgo_logging.dataclass_fields import field_names
 from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _MAX_DEPTH = 64
 _MAX_ITEMS = 100_000
+_LONGEST_ARRAY = 10_000
 
 TOO_DEEP = "<nested too deeply>"
 TOO_MANY = "<too many items>"
@@ -28,19 +30,24 @@ HARMLESS = frozenset({int, float, bool, NoneType, complex, Decimal, UUID, date, 
 """Types whose values are never secret unless their key says so."""
 
 _NAME = lazy_pattern(r"[\w.-]{1,128}")
+_NUMPY_NUMBERS = "biufcmM"
 _HARMLESS_BASES = (Number, UUID, date, time, timedelta, tzinfo)
 _Handler = Callable[["Walk", Any, int], object]
 
 
 class Walk:
-    """One walk through one value: bounded in depth and in items, guarded against cycles."""
+    """One walk through one value: bounded in depth and in items, guarded against cycles.
 
-    __slots__ = ("_is_sensitive", "_left", "_path", "_replacement", "_text")
+    ``hid`` is true once something was replaced for a secret, and not only for its text.
+    """
+
+    __slots__ = ("_is_sensitive", "_left", "_masker", "_path", "_replacement", "hid")
 
     def __init__(
-        self, text: Callable[[str], str], is_sensitive: Callable[[object], bool], replacement: str
+        self, masker: Callable[[str], str], is_sensitive: Callable[[object], bool], replacement: str
     ) -> None:
-        self._text = text
+        self._masker = masker
+        self.hid = False
         self._is_sensitive = is_sensitive
         self._replacement = replacement
         self._left = _MAX_ITEMS
@@ -61,9 +68,19 @@ class Walk:
         try:
             return (_HANDLERS.get(kind) or _handler(value))(self, value, depth)
         except Exception:  # noqa: BLE001 - fails closed: any object may be logged, and raise anything
-            return self._replacement
+            return self._hidden()
         finally:
             self._path.discard(id(value))
+
+    def _text(self, text: str) -> str:
+        masked = self._masker(text)
+        if masked is not text:
+            self.hid = True
+        return masked
+
+    def _hidden(self) -> str:
+        self.hid = True
+        return self._replacement
 
     def _under(self, key: object, value: object, depth: int) -> object:
         return self._redacted(value) if self._is_sensitive(key) else self.masked(value, depth + 1)
@@ -76,8 +93,8 @@ class Walk:
             try:
                 return str(value)
             except Exception:  # noqa: BLE001 - as in masked
-                return self._replacement
-        return self._replacement
+                return self._hidden()
+        return self._hidden()
 
     def _limited(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in islice(items, self._left + 1):
@@ -88,8 +105,9 @@ class Walk:
 
     def mapping(self, value: Mapping[Any, Any], depth: int = 0) -> Mapping[Any, Any]:
         """Mask by key and by value; return *value* itself if nothing was secret."""
-        # A copy first: another thread may add to the dict meanwhile.
-        items = list(value.items()) if type(value) is dict else value.items()
+        # A copy first: another thread may add to the dict meanwhile. A dict's own method, as the JSON line's encoder
+        # asks: a subclass may show others.
+        items = list(dict.items(value)) if isinstance(value, dict) else value.items()
         copy: dict[Any, Any] = {}
         changed = False
         try:
@@ -110,6 +128,8 @@ class Walk:
         if kind in (bytes, tuple, frozenset):
             masked = self.masked(key, depth + 1)
             return masked if masked is key else str(masked)
+        if isinstance(key, str):
+            return self.string(key, depth)
         rendered = str(key)
         masked_text = self._text(rendered)
         return key if masked_text is rendered else masked_text
@@ -177,21 +197,26 @@ class Walk:
 
     def subclass(self, value: Any, depth: int) -> object:
         """Mask an instance of a user's own list, tuple, set or deque as what it derives from."""
-        base = next(base for base in _SEQUENCES if isinstance(value, base))
-        masked = _HANDLERS[base](self, value, depth)
+        base: Any = next(base for base in _SEQUENCES if isinstance(value, base))
+        if base is list:
+            # As the JSON line's encoder reads it, whatever the class's own methods show.
+            copy, changed = self._pair(list(list.__iter__(value)), depth)
+            masked: object = copy if changed else value
+        else:
+            masked = _HANDLERS[base](self, value, depth)
         return self._as_printed(value) if masked is value else masked
 
     def dataclass(self, value: Any, depth: int) -> object:
         """Mask a dataclass by the names of its fields; a masked one is a dict."""
         copy: dict[str, object] = {}
         changed = False
-        for field in dataclasses.fields(value):
+        for name in field_names(value) or ():
             try:
-                item = getattr(value, field.name)
+                item = getattr(value, name)
             except Exception:  # noqa: BLE001 - a property may raise anything
-                copy[field.name], changed = self._replacement, True
+                copy[name], changed = self._hidden(), True
                 continue
-            copy[field.name] = masked = self._under(field.name, item, depth)
+            copy[name] = masked = self._under(name, item, depth)
             changed = changed or masked is not item
         return copy if changed else self._as_printed(value)
 
@@ -223,9 +248,20 @@ class Walk:
             return self._text(str(value))
         return printed
 
-    def harmless(self, value: Any, depth: int) -> object:
-        """Pass a number or a date of a class of its own."""
-        return value
+    def printed(self, value: Any, depth: int) -> object:
+        """Pass a number, a date or a path of a class of its own unless its text tells a secret."""
+        try:
+            return self._as_printed(value)
+        except Exception:  # noqa: BLE001 - the number itself can be written, and holds no text
+            return value if isinstance(value, (int, float)) else self.other(value, depth)
+
+    def array(self, value: Any, depth: int) -> object:
+        """Pass numbers of numpy; walk its texts, its objects, and its records by the names of their fields."""
+        if value.size > _LONGEST_ARRAY:
+            return self.other(value, depth)  # numpy's own text, which leaves most of it out
+        if value.dtype.names:
+            return self.mapping({name: value[name].tolist() for name in value.dtype.names}, depth)
+        return value if value.dtype.kind in _NUMPY_NUMBERS else self.masked(value.tolist(), depth + 1)
 
     def other(self, value: Any, depth: int) -> object:
         """Return the masked text of an object: what will be printed is what was looked at."""
@@ -265,15 +301,17 @@ _BASES: tuple[tuple[Any, _Handler], ...] = (
     (BaseException, Walk.exception),
     (Mapping, Walk.foreign_mapping),
     (_SEQUENCES, Walk.subclass),
-    (_HARMLESS_BASES, Walk.harmless),
+    ((*_HARMLESS_BASES, PurePath), Walk.printed),
 )
 
 
 def _handler(value: object) -> _Handler:
     if isinstance(value, type):
         return Walk.other
-    if dataclasses.is_dataclass(value):
+    if field_names(value) is not None:
         return Walk.dataclass
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not isinstance(value, (str, bytes)):
+        return Walk.array
     if isinstance(value, tuple) and hasattr(type(value), "_fields"):
         return Walk.named_tuple
     return next((handler for base, handler in _BASES if isinstance(value, base)), Walk.other)
