@@ -1,4 +1,4 @@
-"""Which attributes of an object are its fields as a dataclass: those written, and so those looked at for secrets."""
+"""Which attributes of an object are written as its fields, and so looked at for secrets."""
 
 import dataclasses
 import enum

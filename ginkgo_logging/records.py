@@ -29,6 +29,9 @@ LAST_ATTRIBUTE = next(reversed(_bare_record.__dict__))
 ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName"}
 """Names that belong to the standard library on a record; `extra` may not use them."""
 
+ADDED = ("_ginkgo", fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
+"""What our filters put on a record."""
+
 # uvicorn sends the message a second time, with colour codes, under this name.
 NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
 """Names on a record that are no fields of the caller's."""
@@ -57,16 +60,20 @@ class RecordState:
     ``fields`` are the flat business fields (bound context, then `extra`), none of which has a core name.
     ``context`` is the `ginkgo_logging.context.Context` that they are from, if they are from it alone.
     ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
-    ``masked_by`` is the masker that has seen all this. ``verdict`` is the reason for which a filter of ours last
-    refused the record (``suppressed``, ``sampled_out`` or ``failed``), or None; ``processed_by`` and
-    ``refused_by`` are the filters that must not look at it twice. ``suppressed_count`` marks a summary line of
-    the error flow control; ``printed_elsewhere`` one whose traceback the interpreter prints itself.
+    ``source`` is what ``message`` was made of, ``record.msg`` and ``record.args``: another package's filter may
+    replace them. ``masked_by`` is the masker that has seen all this, and ``seen`` what it saw. ``verdict`` is
+    the reason for which a filter of ours last refused the record (``suppressed``, ``sampled_out`` or
+    ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not look at it twice.
+    ``suppressed_count`` marks a summary line of the error flow control; ``printed_elsewhere`` one whose
+    traceback the interpreter prints itself.
     """
 
     # On the class, not in __init__: most stay as they are, and each assignment costs every record.
     context: Any = None
     message: str | None = None
+    source: tuple[object, object] | None = None
     error: ErrorText | None = None
+    seen: tuple[object, ...] = ()
     verdict: str | None = None
     masked_by: object = None
     processed_by: tuple[object, ...] = ()
@@ -80,17 +87,28 @@ class RecordState:
         self.fields = own_fields
         self.seq = next(sequence) if seq is None else seq
 
+    def __copy__(self) -> "RecordState":
+        state = RecordState.__new__(RecordState)
+        state.__dict__.update(self.__dict__)
+        return state
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # Filters and maskers stay in their own process: another one masks what it gets by its own rules.
-        return _rebuild, (_portable(self.fields), self.seq, self.message, self.error, self.suppressed_count)
+        # Filters and maskers stay in their own process: another one masks what it gets by its own rules. A
+        # dict, for the other process may not know this package; `known_state` takes it.
+        error = None if self.error is None else tuple(self.error)
+        state = _portable(self.fields), self.seq, self.message, error, self.suppressed_count
+        return dict, (list(zip(_PORTABLE, state, strict=True)),)
 
 
-def _rebuild(
-    own_fields: dict[str, Any], seq: int, message: str | None, error: ErrorText | None, suppressed: int | None
-) -> RecordState:
-    state = RecordState(own_fields, seq)
-    state.message, state.error, state.suppressed_count = message, error, suppressed
-    return state
+_PORTABLE = ("fields", "seq", "message", "error", "suppressed_count")
+
+
+def _received(state: dict[str, Any]) -> RecordState:
+    """Return the state that `RecordState.__reduce__` made a dict of."""
+    received = RecordState(state["fields"], state["seq"])
+    received.message, received.suppressed_count = state["message"], state["suppressed_count"]
+    received.error = None if state["error"] is None else ErrorText(*state["error"])
+    return received
 
 
 def _portable(own_fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +181,50 @@ class CompactState:
         state.message, state.masked_by = self.message, self.masked_by
         return state
 
+    def has_extra_of(self, attributes: dict[str, Any]) -> bool:
+        """Return whether a record with *attributes* has the fields of `extra` as they were, and no others."""
+        extra = self.extra
+        if extra is None:
+            return len(attributes) == BARE_LENGTH + len(ADDED)
+        return len(attributes) == BARE_LENGTH + len(ADDED) + len(extra) and all(
+            attributes.get(name, ...) is value for name, value in extra.items()
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         return self.expand().__reduce__()
+
+
+def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: RecordState) -> None:
+    """Leave in *state*, made of *compact*, only what no filter of another package has replaced since."""
+    # What the message was made of is not kept, which would cost every record; it is plain, so made again.
+    if _plain_message(record) != state.message:
+        state.message = state.masked_by = None
+        return
+    state.source = record.msg, record.args
+    if compact.has_extra_of(record.__dict__) and not (
+        record.exc_info or record.exc_text or record.stack_info
+    ):
+        state.seen = visible(record)
+
+
+def _plain_message(record: logging.LogRecord) -> str | None:
+    """Return the message if making it runs none of the program's code."""
+    message: Any = record.msg
+    args: Any = record.args
+    if type(message) is not str or not args:
+        return message if type(message) is str else None
+    if type(args) is not tuple or not PLAIN_TYPES.issuperset(map(type, args)):
+        return None
+    try:
+        return message % args
+    except Exception:  # noqa: BLE001 - they do not fit any more
+        return None
+
+
+def visible(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return what of *record* a masker sees, to be compared by identity, and how many attributes there are."""
+    seen = record.msg, record.args, record.exc_info, record.exc_text, record.stack_info
+    return *seen, len(record.__dict__)
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
@@ -176,16 +236,20 @@ def state_of(record: logging.LogRecord) -> RecordState:
 def known_state(record: logging.LogRecord) -> RecordState | None:
     """Return the state that is kept on *record*, if any; from here on, it is kept there as a `RecordState`."""
     attributes = record.__dict__
-    state: RecordState | CompactState | None = attributes.get("_ginkgo")
-    if type(state) is not CompactState:
-        return state
+    state: Any = attributes.get("_ginkgo")
+    if type(state) is not CompactState and type(state) is not dict:
+        return state  # type: ignore[no-any-return]
     # A queue's thread may ask at the same time. Were the state of one to take the place of the other's, what one
     # has masked meanwhile would be lost.
     with _expanding:
         state = attributes["_ginkgo"]
         if type(state) is CompactState:
-            attributes["_ginkgo"] = state = state.expand()
-    return state
+            expanded = state.expand()
+            _forget_replaced(record, state, expanded)
+            attributes["_ginkgo"] = state = expanded
+        elif type(state) is dict:
+            attributes["_ginkgo"] = state = _received(state)
+    return state  # type: ignore[no-any-return]
 
 
 def _renew_lock() -> None:
@@ -253,6 +317,21 @@ def rename_taken(own_fields: Mapping[str, Any], taken: frozenset[str]) -> dict[s
     return result
 
 
+def message_in(record: logging.LogRecord, state: RecordState) -> str:
+    """Return the message to print: what filters of ours left in *state*, unless another has replaced it since."""
+    message, source = state.message, state.source
+    if message is None:
+        return message_of(record)
+    if source is None or (source[0] is record.msg and source[1] is record.args) or is_prepared(record):
+        return message
+    return message_of(record)
+
+
+def is_prepared(record: logging.LogRecord) -> bool:
+    """Tell whether the standard QueueHandler has folded arguments and traceback into the message."""
+    return record.args is None and record.__dict__.get("message") is record.msg
+
+
 def message_of(record: logging.LogRecord) -> str:
     """Return the formatted message; never raises.
 
@@ -262,7 +341,8 @@ def message_of(record: logging.LogRecord) -> str:
     try:
         if type(message) is str and not record.args:
             return message
-        return record.getMessage()
+        text = record.getMessage()
+        return text if type(text) is str else str.__str__(text)
     except Exception:  # noqa: BLE001 - any object may be logged, its __str__ may raise anything
         return _salvage(message, record.args)
 
@@ -312,7 +392,9 @@ def _fill(template: str, args: object) -> str:
 def printable(value: object) -> str:
     """Return ``str(value)``, or a placeholder naming the class if that raises."""
     try:
-        return str(value)
+        # A class may return a text of a class of its own, which may do anything.
+        text = str(value)
+        return text if type(text) is str else str.__str__(text)
     except Exception:  # noqa: BLE001 - see message_of
         return f"<unprintable {class_name(type(value))}>"
 

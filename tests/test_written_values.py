@@ -70,13 +70,13 @@ class Empty(list):  # type: ignore[type-arg]
         return iter(())
 
 
-class Name(str):
+class Name(str):  # noqa: SLOT000
     def __str__(self) -> str:
         return "a name"
 
 
 class Kind(enum.Enum):
-    LOGIN = {"password": SECRET}
+    LOGIN = {"password": SECRET}  # noqa: RUF012
 
 
 class Amount(int):
@@ -160,7 +160,7 @@ HARMLESS = {
     "array": (numpy.arange(2000), list(range(2000))),
     "other memory order": (numpy.arange(6).reshape(2, 3).T, None),
     "numbers": (numpy.int64(7), 7),
-    "truth": (numpy.bool_(True), True),  # noqa: FBT003
+    "truth": (numpy.bool_(True), True),
     "moment": (numpy.datetime64("2026-02-26"), "2026-02-26T00:00:00"),
     "texts": (numpy.array(["a", "b"]), ["a", "b"]),
     "object": (object, "<class 'object'>"),

@@ -2,21 +2,29 @@
 
 import logging
 import weakref
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import takewhile
+from operator import is_
 from typing import Any
 
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.fields import DEFAULT_CATEGORY, LOG_CATEGORY, SPAN_ID, TRACE_ID
+from ginkgo_logging.lazy_pattern import lazy_pattern
 from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
 from ginkgo_logging.records import (
+    ADDED,
     ATTRIBUTES,
+    NOT_EXTRA,
     ErrorText,
     RecordState,
     error_of,
     extra_of,
+    is_prepared,
     is_unchangeable,
-    message_of,
+    message_in,
+    printable,
     state_of,
+    visible,
 )
 
 WITHHELD = "[withheld: masking failed]"
@@ -51,40 +59,69 @@ class MaskingFilter(logging.Filter):
         """Mask *record*, unless another handler's turn did so before; it always passes."""
         try:
             state, masker = state_of(record), self.masker
-            # A filter that has lost its masker can mask nothing: `_mask` raises, and the record is withheld.
-            if masker is None or state.masked_by is not masker:
+            # A filter that has lost its masker can mask nothing: this raises, and the record is withheld.
+            if type(record.name) is not str or not masker.is_clean(record.name):
+                self._mask_name(record, state)
+            if state.masked_by is not masker or not _is_seen(record, state):
                 self._mask(record, state)
-                state.masked_by = masker
+                state.masked_by, state.seen = masker, visible(record)
         except Exception as exc:  # noqa: BLE001 - fails closed: nothing unmasked is left to print
             return self._withhold(record, exc)
         return True
 
+    def _mask_name(self, record: logging.LogRecord, state: RecordState) -> None:
+        name = printable(record.name)
+        record.name = masked = self.masker.text(name)
+        state.masked |= masked is not name
+
     def _mask(self, record: logging.LogRecord, state: RecordState) -> None:
-        masker = self.masker
-        message = state.message
-        if message is None:
-            message = message_of(record)
-        masked = masker.text(message)
-        if masked is not message:
-            state.masked = True
-            record.msg, record.args = masked, ()
-            if "message" in record.__dict__:  # from an earlier handler's formatter
-                record.message = masked
-        elif record.args or type(record.msg) is not str:
-            self._mask_unprinted(record)
-        state.message = masked
+        self._mask_message(record, state)
         attributes = record.__dict__
         ids = attributes.get(TRACE_ID, ""), attributes.get(SPAN_ID, ""), attributes.get(LOG_CATEGORY, "")
-        if (masker, ids) != self._clean_ids:
+        if (self.masker, ids) != self._clean_ids:
             self._mask_ids(record, state, ids)
         if state.fields:
             self._mask_fields(record, state)
+        if next(reversed(attributes)) not in ADDED:  # what is behind these came later
+            late = takewhile(lambda name: name not in ADDED, reversed(attributes))
+            self._mask_attributes(record, state, [name for name in late if name not in NOT_EXTRA])
         if record.exc_info or record.exc_text or state.error is not None:
             self._mask_error(record, state)
         if record.stack_info:
-            stack = masker.text(record.stack_info)
+            stack = self.masker.text(record.stack_info)
             if stack is not record.stack_info:
                 state.masked, record.stack_info = True, stack
+
+    def _mask_message(self, record: logging.LogRecord, state: RecordState) -> None:
+        message = message_in(record, state)
+        masked = self.masker.text(message)
+        if masked is not message:
+            state.masked = True
+        if state.message is not None and is_prepared(record):
+            self._mask_prepared(record, state)
+        elif masked is not message or (record.args and self._hides_argument(record)):
+            state.masked = True
+            record.msg, record.args = masked, ()
+            for name in _COPIES:
+                if name in record.__dict__:
+                    record.__dict__[name] = masked
+        elif record.args or type(record.msg) is not str:
+            self._mask_unprinted(record)
+        state.message, state.source = masked, (record.msg, record.args)
+
+    def _mask_prepared(self, record: logging.LogRecord, state: RecordState) -> None:
+        """Mask the text that a queue made of message and traceback, and that another's formatter will print."""
+        masked = self.masker.text(record.msg)
+        if masked is not record.msg:
+            state.masked = True
+            record.msg = record.message = masked
+
+    def _hides_argument(self, record: logging.LogRecord) -> bool:
+        """Tell whether an argument holds a secret of which the message shows a part only, as for ``%.3s``."""
+        template = record.msg
+        if type(template) is not str or "." not in template or not _PRECISION.search(template):
+            return False
+        return self.masker.examined({"args": record.args})[1]
 
     def _mask_unprinted(self, record: logging.LogRecord) -> None:
         """Mask what the message does not show of a dict behind it; a foreign formatter may read that itself."""
@@ -119,19 +156,29 @@ class MaskingFilter(logging.Filter):
             return
         state.fields, state.masked = masked, state.masked or hid
         # What came in through `extra` is on the record, too, where another formatter may find it.
-        for name, value in extra_of(record).items():
-            kept = next((kept for kept in (name, f"{name}_") if own.get(kept, ...) is value), None)
-            if kept is not None:
-                record.__dict__[name] = masked.get(kept, WITHHELD)
-            elif name not in _IDS:  # named otherwise in *own*, or overridden there
-                record.__dict__[name] = masker.value(value)
+        self._mask_attributes(record, state, extra_of(record))
+
+    def _mask_attributes(self, record: logging.LogRecord, state: RecordState, names: Iterable[str]) -> None:
+        """Mask attributes of *record*; an object that neither tells nor prints a secret stays what it is."""
+        attributes, masker = record.__dict__, self.masker
+        for name in names:
+            if name in _IDS:
+                continue
+            value = attributes[name]
+            examined, hid = masker.examined({name: value})
+            masked = examined.get(name, WITHHELD)
+            if hid or (masked is not value and not masker.is_clean(repr(value))):
+                attributes[name], state.masked = masked, True
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
-        error = state.error or error_of(record)
+        is_new = (
+            record.exc_info and len(state.seen) > _EXC_INFO and state.seen[_EXC_INFO] is not record.exc_info
+        )
+        error = (None if is_new else state.error) or error_of(record)
         if error is None:
             return
         text = self.masker.text
-        state.error = masked = ErrorText(error.type, text(error.message), text(error.stack_trace))
+        state.error = masked = ErrorText(text(error.type), text(error.message), text(error.stack_trace))
         if masked != error or (record.exc_text and text(record.exc_text) != record.exc_text):
             state.masked = True
             # A formatter that found exc_info would render the exception anew, unmasked.
@@ -153,10 +200,12 @@ class MaskingFilter(logging.Filter):
                 bare["exc_text"] = WITHHELD
             for name, default in _IDS.items():
                 bare.setdefault(name, default)
-            state.fields, state.message, state.masked, state.masked_by = {}, WITHHELD, True, self.masker
+            state.fields, state.message, state.source, state.masked = {}, WITHHELD, None, True
+            state.masked_by = self.masker
             state.error = ErrorText("", "", WITHHELD) if bare["exc_text"] or state.error else None
             record.__dict__ = bare
             reporter.report("masking", RuntimeError(f"{type(error).__name__} (details withheld)"))
+            state.seen = visible(record)
         except Exception:  # noqa: BLE001 - such as the end of the stack
             if isinstance(state, RecordState):
                 state.verdict = "failed"
@@ -166,6 +215,19 @@ class MaskingFilter(logging.Filter):
 
 _IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
 _SAFE = ATTRIBUTES | _IDS.keys()
+_COPIES = ("message", "color_message")
+"""Where a formatter, or uvicorn, keeps the message a second time."""
+_EXC_INFO = 2
+"""Where in `visible` the exception stands."""
+# A conversion that may cut its argument.
+_PRECISION = lazy_pattern(r"%[^%a-zA-Z]*\.")
+
+
+def _is_seen(record: logging.LogRecord, state: RecordState) -> bool:
+    """Tell whether a masker's work on *record* still holds: no other filter has changed it since."""
+    now = visible(record)
+    return len(now) == len(state.seen) and all(map(is_, now, state.seen))
+
 
 _instances: "weakref.WeakSet[MaskingFilter]" = weakref.WeakSet()
 

@@ -87,6 +87,7 @@ class ProcessorFilter(logging.Filter):
                 del own[LEVEL]
             own = rename_taken(own, CORE)
         state.fields = own
+        state.masked_by = None  # another handler's masking filter may have been here before
 
 
 def _adopt_ids(record: logging.LogRecord, own: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from ginkgo_logging.fields import (
 )
 from ginkgo_logging.formatters.line_parts import CLOCK_ERROR, LineParts
 from ginkgo_logging.json_line import encode_capped
-from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, rename_taken, state_of
+from ginkgo_logging.records import ErrorText, RecordState, error_of, message_in, rename_taken, state_of
 
 _CONTAINER_METADATA = (fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)
 
@@ -111,7 +111,6 @@ class JsonFormatter(OrjsonFormatter):
 
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
         attributes = record.__dict__
-        message = state.message
         seconds = record.created // 1
         micros = min(int((record.created - seconds) * 1e6 + CLOCK_ERROR), 999_999)
         second, text = self._second
@@ -123,7 +122,7 @@ class JsonFormatter(OrjsonFormatter):
             TIMESTAMP: f"{text}.{micros:06d}Z",
             LEVEL: record.levelname.lower(),
             LOGGER_NAME: record.name,
-            MESSAGE: message_of(record) if message is None else message,
+            MESSAGE: message_in(record, state),
             LOG_CATEGORY: attributes["log_category"],
             TRACE_ID: attributes["trace_id"],
             SPAN_ID: attributes["span_id"],

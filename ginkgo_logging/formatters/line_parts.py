@@ -3,9 +3,11 @@
 Half the cost of building a dict and serialising it, and a tenth of that of a whole log call (benchmarks/pipe.py).
 """
 
+import copy
 import logging
 import os
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from orjson import dumps
@@ -14,7 +16,8 @@ from ginkgo_logging import fields
 from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
-from ginkgo_logging.records import RecordState, is_unchangeable, message_of
+from ginkgo_logging.masking import Masker
+from ginkgo_logging.records import RecordState, is_unchangeable, message_in
 
 Call = tuple[str, str, str, int]
 """Level, logger, file and line of a call."""
@@ -40,6 +43,21 @@ class LineParts:
         self._second = self._begin_second(0.0)
         self._calls: dict[Call, tuple[bytes, bytes]] = {}
         self._tail = (-1, b"")
+        self._is_clean: Callable[[str], bool] | None = None
+        self._with_clean_names: tuple[object, LineParts | None] = None, None
+
+    def with_clean_names(self, masker: Masker) -> "LineParts":
+        """Return parts that leave a logger's name to the general path if *masker* would change it.
+
+        The same ones for the same masker, so that handlers can share a line.
+        """
+        known, parts = self._with_clean_names
+        if parts is None or known is not masker:
+            parts = copy.copy(self)
+            # As many calls are known there as names were looked at.
+            parts._calls, parts._is_clean = {}, masker.is_clean
+            self._with_clean_names = masker, parts
+        return parts
 
     def of_record(self, record: logging.LogRecord, state: RecordState) -> bytes | None:
         """Return the line of *record*, which filters completed; None if it says more than `assemble` can."""
@@ -64,9 +82,7 @@ class LineParts:
         part = json_part(context) if context.json_part is None else context.json_part
         if not part:
             return None
-        message = state.message
-        if message is None:
-            message = message_of(record)
+        message = message_in(record, state)
         call = record.levelname, record.name, record.filename, record.lineno
         return self.assemble(call, record.created, record.process, message, state.seq, part)
 
@@ -111,6 +127,8 @@ class LineParts:
         return begun
 
     def _call(self, level: str, name: str, filename: str, lineno: int) -> tuple[bytes, bytes]:
+        if self._is_clean is not None and not self._is_clean(name):
+            raise ValueError("the name of a logger holds a secret")
         parts = (
             b'Z","level":%b,"logger_name":%b,"message":' % (dumps(level.lower()), dumps(name)),
             b',"source":%b,"seq":' % dumps(f"{filename}:{lineno}"),

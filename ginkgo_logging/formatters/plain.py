@@ -5,7 +5,7 @@ import time
 from typing import Any, Literal
 
 from ginkgo_logging.fields import DEFAULT_CATEGORY
-from ginkgo_logging.records import RecordState, error_of, message_of, printable, state_of
+from ginkgo_logging.records import RecordState, error_of, message_in, printable, state_of
 
 LAYOUT = "%(asctime)s %(levelname)-8s %(name)s %(ids)s%(message)s%(fields)s (%(filename)s:%(lineno)d)"
 """The default line. ``ids`` is ``[category trace_id] `` where set, ``fields`` the business fields."""
@@ -68,7 +68,7 @@ class PlainFormatter(logging.Formatter):
 
     def _line(self, record: logging.LogRecord, state: RecordState) -> str:
         """Return the line of the default layout; ``LAYOUT % record.__dict__``, but faster."""
-        message = message_of(record) if state.message is None else state.message
+        message = message_in(record, state)
         return escape(
             f"{self._time(record)} {record.levelname:<8} {record.name} {ids_of(record)}{message}"
             f"{fields_of(state) if state.fields else ''} ({record.filename}:{record.lineno})"
@@ -86,7 +86,7 @@ class PlainFormatter(logging.Formatter):
 
     def _custom_line(self, record: logging.LogRecord, state: RecordState) -> str:
         values = {**state.fields, **record.__dict__}
-        values["message"] = message_of(record) if state.message is None else state.message
+        values["message"] = message_in(record, state)
         values["ids"] = ids_of(record)
         values["fields"] = fields_of(state)
         if self._uses_time:

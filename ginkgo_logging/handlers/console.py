@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from ginkgo_logging import arguments
 from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
 from ginkgo_logging.handlers.stream import StreamHandler
-from ginkgo_logging.records import ErrorText, RecordState, error_of, message_of, state_of
+from ginkgo_logging.records import ErrorText, RecordState, error_of, message_in, state_of
 
 _MESSAGE_WIDTH = 48
 _NAME_WIDTH = 16
@@ -112,7 +112,7 @@ class TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one line with escape sequences, and below it the traceback."""
         state = state_of(record)
-        message = escape(message_of(record) if state.message is None else state.message)
+        message = escape(message_in(record, state))
         on, off = self._levels.get(record.levelname, ("", ""))
         dim_on, dim_off = self._dim
         ids = escape(ids_of(record))

@@ -14,6 +14,7 @@ from ginkgo_logging.context import Context, current
 from ginkgo_logging.fields import CORE, DEFAULT_CATEGORY
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters.line_parts import Call, LineParts, json_part
+from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record
 from ginkgo_logging.records import (
     BARE_LENGTH,
@@ -26,17 +27,22 @@ from ginkgo_logging.records import (
 
 _Found = tuple[object, bytes | Literal[False], str, str, str]
 
-_OURS = 4
-"""How many attributes the fast path adds to a record."""
 _REMEMBERED = 4096
 
 
 class EmptyLine:
     """In the place of `LineParts`, for a handler that hands on the record itself."""
 
-    def assemble(self, *_: object) -> bytes:
+    def __init__(self, masker: Masker | None = None) -> None:
+        self._is_clean = masker.is_clean if masker is not None else None
+
+    def with_clean_names(self, masker: Masker) -> "EmptyLine":
+        """Return one that leaves a logger's name to the filters if *masker* would change it."""
+        return EmptyLine(masker)
+
+    def assemble(self, call: Call, *_: object) -> bytes | None:
         """Return an empty line."""
-        return b""
+        return b"" if self._is_clean is None or self._is_clean(call[1]) else None
 
 
 class FastPath:
@@ -46,7 +52,7 @@ class FastPath:
         self._masking = masking
         self._masker = masking.masker
         self._may_change = masking.masker.may_change
-        self._parts = parts
+        self._parts = parts.with_clean_names(masking.masker)
         self._harmless: set[str] = set()  # names of extra fields that are neither secret nor taken
 
     @classmethod
@@ -147,7 +153,7 @@ class FastPath:
             return None
         # These, and what the line was made from, another package's filter or formatter may have changed since.
         ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
-        if ids != found[2:] or not _has_still(attributes, state.extra):
+        if ids != found[2:] or not state.has_extra_of(attributes):
             return None
         if (
             state.assembled_by is self._parts
@@ -201,12 +207,3 @@ class FastPath:
         ids = trace_id or "", span_id or "", log_category or DEFAULT_CATEGORY
         context.found = found = (masker, part, *ids)
         return found
-
-
-def _has_still(attributes: dict[str, Any], extra: dict[str, Any] | None) -> bool:
-    """Return whether a record has the fields of *extra* as they were, and no others."""
-    if extra is None:
-        return len(attributes) == BARE_LENGTH + _OURS
-    return len(attributes) == BARE_LENGTH + _OURS + len(extra) and all(
-        attributes.get(name, ...) is value for name, value in extra.items()
-    )

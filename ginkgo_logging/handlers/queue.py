@@ -94,7 +94,7 @@ class QueueHandler(TargetHandler):
         """Fix what the record says while its caller's objects are as they were; the record stays whole."""
         state = state_of(record)
         if state.message is None:
-            state.message = message_of(record)
+            state.message, state.source = message_of(record), (record.msg, record.args)
         if state.error is None and record.exc_info:
             state.error = error_of(record)
         return record

@@ -92,7 +92,7 @@ class Masker(TextMasker):
                 if key not in harmless_keys and not self._is_harmless_key(key):
                     break
                 if kind is str:
-                    if item not in clean_texts and not self._is_clean(item):  # type: ignore[arg-type]
+                    if item not in clean_texts and not self._is_unchanged(item, clean_texts):  # type: ignore[arg-type]
                         break
                 elif kind not in HARMLESS:
                     break
@@ -111,8 +111,9 @@ class Masker(TextMasker):
             return False
         return self._is_unchanged(key, self._harmless_keys)
 
-    def _is_clean(self, text: str) -> bool:
-        return self._is_unchanged(text, self._clean_texts)
+    def is_clean(self, text: str) -> bool:
+        """Tell whether `text` leaves *text* as it is; a short one is read once and remembered."""
+        return text in self._clean_texts or self._is_unchanged(text, self._clean_texts)
 
     def _is_unchanged(self, text: str, remembered: set[str]) -> bool:
         if self.text(text) is not text:

@@ -61,6 +61,7 @@ class Walk:
         if kind in HARMLESS:
             return value
         if depth > _MAX_DEPTH:
+            self.hid = True  # whatever is there, nobody has looked at it
             return TOO_DEEP
         if id(value) in self._path:
             return CYCLE
@@ -105,8 +106,8 @@ class Walk:
 
     def mapping(self, value: Mapping[Any, Any], depth: int = 0) -> Mapping[Any, Any]:
         """Mask by key and by value; return *value* itself if nothing was secret."""
-        # A copy first: another thread may add to the dict meanwhile. A dict's own method, as the JSON line's encoder
-        # asks: a subclass may show others.
+        # A copy first: another thread may add to the dict meanwhile. A dict's own method, as the JSON line's
+        # encoder asks: a subclass may show others.
         items = list(dict.items(value)) if isinstance(value, dict) else value.items()
         copy: dict[Any, Any] = {}
         changed = False
@@ -116,6 +117,7 @@ class Walk:
                 changed = changed or new_key is not key or new_item is not item
                 copy[new_key] = new_item
         except _TooManyError:
+            self.hid = True
             return {**copy, TOO_MANY: TOO_MANY}
         return copy if changed else value
 
@@ -152,6 +154,7 @@ class Walk:
                 changed = changed or masked is not item
                 copy.append(masked)
         except _TooManyError:
+            self.hid = True
             return [*copy, TOO_MANY], True
         return copy, changed
 
@@ -258,6 +261,7 @@ class Walk:
     def array(self, value: Any, depth: int) -> object:
         """Pass numbers of numpy; walk its texts, its objects, and its records by the names of their fields."""
         if value.size > _LONGEST_ARRAY:
+            self.hid = self.hid or value.dtype.kind not in _NUMPY_NUMBERS
             return self.other(value, depth)  # numpy's own text, which leaves most of it out
         if value.dtype.names:
             return self.mapping({name: value[name].tolist() for name in value.dtype.names}, depth)
