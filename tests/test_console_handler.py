@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ginkgo_logging import context, uncaught
 from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.formatters import JsonFormatter, PlainFormatter
 from ginkgo_logging.handlers import ConsoleHandler
+from ginkgo_logging.handlers.console import TerminalFormatter
 
 ROOT = str(Path(__file__).parents[1])
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -229,6 +231,62 @@ class TestTerminal:
 
         assert "failed" in text
         assert "MuteError" in text
+
+    @pytest.mark.parametrize("kind", ["wide", "deep", "note", "changing"])
+    def test_picture_shows_what_masking_saw(self, terminal: Terminal, kind: str) -> None:
+        """
+        Rich draws all of an exception group, and asks again for a text; the text form has what was examined.
+        """
+
+        class ChangingError(Exception):
+            asked = 0
+
+            def __str__(self) -> str:
+                self.asked += 1
+                return "fine" if self.asked < 3 else "password=hunter2"
+
+        error: Exception = ValueError("password=hunter2")
+        if kind == "wide":
+            error = ExceptionGroup("many", [*(ValueError(str(n)) for n in range(19)), error])
+        elif kind == "deep":
+            for depth in range(14):
+                error = ExceptionGroup(f"depth {depth}", [error])
+        elif kind == "note":
+            error.add_note("token: hunter2")
+        else:
+            error = ChangingError()
+
+        def act(logger: logging.Logger) -> None:
+            logger.handlers[0].addFilter(MaskingFilter())
+            logger.error("failed", exc_info=error)
+
+        text = plain(shown(terminal, act))
+
+        assert "failed" in text
+        assert "hunter2" not in text.replace("\n", "")
+
+    @pytest.mark.parametrize("kind", ["message", "lines", "chain", "circle"])
+    def test_long_exception_is_shown_as_text(self, terminal: Terminal, kind: str) -> None:
+        """
+        Rich takes a time that grows with the square of a message, and does not end for a circle of causes.
+        """
+        error: Exception = ValueError("x" * 40_000 if kind == "message" else "line\n" * 40_000)
+        if kind == "chain":
+            error = ValueError("x")
+            for _ in range(300):
+                cause, error = error, ValueError("x")
+                error.__cause__ = cause
+        elif kind == "circle":
+            error, other = ValueError("x"), KeyError("y")
+            error.__cause__, other.__cause__ = other, error
+        formatter = TerminalFormatter(terminal.stream)
+        record = make_record("failed", exc_info=(type(error), error, None))
+
+        started = time.process_time()
+        text = formatter.format(record)
+
+        assert time.process_time() - started < 5
+        assert ("ValueError: " in text, "╭" in text) == (True, False)
 
     def test_formatter_of_the_file_is_not_used(self, terminal: Terminal) -> None:
         """

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from ginkgo_logging import arguments
@@ -14,6 +15,9 @@ from ginkgo_logging.records import ErrorText, RecordState, error_of, message_in,
 
 _MESSAGE_WIDTH = 48
 _NAME_WIDTH = 16
+_LONGEST_DRAWN = 40_000
+_LONGEST_LINE_DRAWN = 500
+_MOST_DRAWN = 20
 
 
 class ConsoleHandler(StreamHandler):
@@ -143,18 +147,53 @@ class TerminalFormatter(logging.Formatter):
         error = state.error or error_of(record)
         if error is not None and record.exc_info and not record.stack_info and _is_clean(error):
             try:
-                return "\n" + self._draw(record.exc_info).rstrip("\n")
+                if picture := self._draw(record.exc_info, error.stack_trace):
+                    return "\n" + picture.rstrip("\n")
             except Exception:  # noqa: BLE001, S110 - a picture that fails leaves the text
                 pass
         return below(record, state)
 
-    def _draw(self, exc_info: Any) -> str:
+    def _draw(self, exc_info: Any, examined: str) -> str:
+        """Return Rich's picture, "" if it would be long in the making or show what *examined* does not say."""
         from rich.traceback import Traceback
 
-        traceback = Traceback.from_exception(*exc_info, show_locals=False, extra_lines=0, width=None)
+        if not (_is_short(examined) and _are_few(exc_info[1])):
+            return ""
+        trace = Traceback.extract(*exc_info, show_locals=False)
+        if not all(part in examined for part in _texts_of(trace)):
+            return ""
         with self._console.capture() as capture:
-            self._console.print(traceback)
+            self._console.print(Traceback(trace, show_locals=False, extra_lines=0, width=None))
         return capture.get()
+
+
+def _is_short(text: str) -> bool:
+    # Rich's highlighter takes time with the square of a line's length: 17 seconds for 40,000 characters.
+    return len(text) <= _LONGEST_DRAWN and max(map(len, text.split("\n"))) <= _LONGEST_LINE_DRAWN
+
+
+def _are_few(error: BaseException) -> bool:
+    """Return whether *error* and what is behind it are few: Rich draws all, and goes round in a circle."""
+    waiting: list[BaseException | None] = [error]
+    few = 0
+    while waiting and few <= _MOST_DRAWN:
+        one = waiting.pop()
+        if one is not None:
+            few += 1
+            waiting += one.__cause__, one.__context__
+            if isinstance(one, BaseExceptionGroup):
+                waiting += one.exceptions
+    return few <= _MOST_DRAWN
+
+
+def _texts_of(trace: Any) -> Iterator[str]:
+    """Yield what Rich would show of *trace*, but for the lines of source, which it reads as the text does."""
+    for stack in trace.stacks:
+        yield from (stack.exc_type, stack.exc_value, *map(str, stack.notes))
+        if stack.syntax_error:
+            yield from (stack.syntax_error.line.strip(), str(stack.syntax_error.msg))
+        for member in stack.exceptions:
+            yield from _texts_of(member)
 
 
 def _is_clean(error: ErrorText) -> bool:
