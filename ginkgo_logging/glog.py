@@ -300,7 +300,7 @@ def _level_number(level: int | str, default: int | None = None) -> int:
 def _pattern_row(pattern: PatternStats) -> dict[str, Any]:
     logger = pattern.key[0] if isinstance(pattern.key, tuple) else None
     return {
-        "logger": logger,
+        "logger": mask_text(logger) if isinstance(logger, str) else logger,
         "example": mask_text(pattern.example),
         "count": pattern.count,
         "first": pattern.first,

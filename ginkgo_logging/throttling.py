@@ -97,7 +97,9 @@ class Throttle:
         seconds: float = 60.0,
         max_patterns: int = 1000,
         clock: Callable[[], float] = time.time,
+        clean: Callable[[str], str] = str,
     ) -> None:
+        self._clean = clean
         self._limit = whole_number("limit", limit, least=1)
         self._seconds = _positive("seconds", seconds)
         self._max_patterns = whole_number("max_patterns", max_patterns, least=1)
@@ -125,8 +127,10 @@ class Throttle:
     def admit(self, key: Hashable, example: str = "", detail: object = None) -> tuple[bool, Summary | None]:
         """Return whether this event may pass, and what the window that it ends had held back.
 
-        The summary, if there is one, belongs before the event. *example* (its first 500
-        characters) is kept from the pattern's first event, *detail* from the first event held back.
+        The summary, if there is one, belongs before the event. *example* is kept from the pattern's
+        first event: the first 500 characters of what *clean* makes of it, for a secret that is cut
+        off in the middle is none to anybody who looks for it later. *detail* is kept from the first
+        event held back.
         """
         with self._exclusive() as entered:
             if not entered:
@@ -228,7 +232,7 @@ class Throttle:
     def _counted(self, key: Hashable, example: str, now: float) -> _Pattern:
         pattern = self._patterns.get(key)
         if pattern is None:
-            pattern = self._patterns[key] = _Pattern(key, example[:_EXAMPLE_LENGTH], now)
+            pattern = self._patterns[key] = _Pattern(key, self._clean(example)[:_EXAMPLE_LENGTH], now)
             if len(self._patterns) > self._max_patterns:
                 self._evict_oldest(now)
         else:

@@ -286,6 +286,45 @@ class TestThrottleFilter:
 
         assert (5, 5) == (len(handler.rows), throttle.throttle.stats().total_count)
 
+    def test_secret_where_the_example_is_cut(self) -> None:
+        """
+        An example is masked before it is cut, which would make the password of a URL look like something else.
+        """
+        handler, throttle = throttled(limit=1)
+        handler.addFilter(MaskingFilter(patterns=[r"card (\d+) end"]))
+        logger = logger_with(handler)
+
+        for secret in (
+            "https://ann:hunter2@example.com/",
+            "card 4111111 end",
+            "[('password', 'hunter2'), 1]",
+        ):
+            for start in range(455, 500, 4):
+                # A word of its own makes a pattern of its own.
+                text = f"{secret[:2]}{''.join(chr(97 + int(digit)) for digit in str(start))}".ljust(
+                    start, "x"
+                )
+                for _number in range(2):
+                    logger.error(f"{text} {secret}")
+        throttle.flush()
+
+        stats = str(throttle.throttle.stats(100))
+        assert [] == [part for part in ("hunt", "411") if part in handler.text + stats]
+
+    def test_long_templates_are_apart(self) -> None:
+        """
+        Of a long template little is remembered, and two that differ at their end are two patterns.
+        """
+        handler, throttle = throttled(limit=1)
+        logger = logger_with(handler)
+
+        for end in "aab":
+            logger.error("x" * 100_000 + end + "%d", 5)
+
+        patterns = throttle.throttle.stats().top
+        assert (2, [2, 1]) == (handler.counts.written, [pattern.count for pattern in patterns])
+        assert max(len(str(pattern.key)) for pattern in patterns) < 1000
+
     def test_summary_at_flush(self) -> None:
         """
         A flush writes one summary: how many, when, what, and from where.

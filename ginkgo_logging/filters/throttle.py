@@ -15,9 +15,12 @@ from ginkgo_logging import arguments
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.error_patterns import pattern_of
 from ginkgo_logging.fields import DEFAULT_CATEGORY
+from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.records import RecordState, message_of, state_of
 from ginkgo_logging.throttling import OTHERS, Summary, Throttle
+
+_LONGEST_KEY = 500
 
 
 class ThrottleFilter(logging.Filter):
@@ -35,7 +38,7 @@ class ThrottleFilter(logging.Filter):
         self, *, limit: int = 5, seconds: float = 60.0, max_patterns: int = 1000, enabled: bool = True
     ) -> None:
         super().__init__()
-        self.throttle = Throttle(limit=limit, seconds=seconds, max_patterns=max_patterns)
+        self.throttle = Throttle(limit=limit, seconds=seconds, max_patterns=max_patterns, clean=mask_text)
         self._enabled = arguments.boolean("enabled", enabled)
         self._timer: threading.Timer | None = None
         _instances.add(self)
@@ -62,7 +65,8 @@ class ThrottleFilter(logging.Filter):
             return False
         state.processed_by = (*state.processed_by, self)
         text = message_of(record)
-        template = record.msg if record.args and isinstance(record.msg, str) else pattern_of(text)
+        has_template = record.args and isinstance(record.msg, str)
+        template = _bounded(record.msg) if has_template else pattern_of(text)
         raised = _raised(record)
         origin = (record.name, record.levelno, record.pathname, record.lineno, raised)
         passes, summary = self.throttle.admit((record.name, record.levelno, template, *raised), text, origin)
@@ -104,6 +108,11 @@ class ThrottleFilter(logging.Filter):
         summaries = self.throttle.flush()
         if self._enabled:
             _log_summaries(summaries)
+
+
+def _bounded(template: str) -> str:
+    """Return *template*; of a long one its beginning and a hash, for a thousand are remembered."""
+    return template if len(template) <= _LONGEST_KEY else f"{template[:_LONGEST_KEY]}{hash(template)}"
 
 
 def _raised(record: logging.LogRecord) -> tuple[str, ...]:
