@@ -309,7 +309,7 @@ class TestThrottleFilter:
         throttle.flush()
 
         stats = str(throttle.throttle.stats(100))
-        assert [] == [part for part in ("hunt", "411") if part in handler.text + stats]
+        assert [] == [part for part in ("hunt", "card 4") if part in handler.text + stats]
 
     def test_long_templates_are_apart(self) -> None:
         """

@@ -3,7 +3,6 @@
 Half the cost of building a dict and serialising it, and a tenth of that of a whole log call (benchmarks/pipe.py).
 """
 
-import copy
 import logging
 import os
 import time
@@ -36,14 +35,17 @@ class LineParts:
     one step.
     """
 
-    def __init__(self, metadata: HostMetadata, max_bytes: int) -> None:
+    def __init__(
+        self, metadata: HostMetadata, max_bytes: int, is_clean: Callable[[str], bool] | None = None
+    ) -> None:
+        self._metadata = metadata
+        self._is_clean = is_clean
         self._max_bytes = max_bytes
         named = {name: getattr(metadata, name) for name in _HOST}
         self._host = {name: value for name, value in named.items() if value is not None}
         self._second = self._begin_second(0.0)
         self._calls: dict[Call, tuple[bytes, bytes]] = {}
         self._tail = (-1, b"")
-        self._is_clean: Callable[[str], bool] | None = None
         self._with_clean_names: tuple[object, LineParts | None] = None, None
 
     def with_clean_names(self, masker: Masker) -> "LineParts":
@@ -53,9 +55,8 @@ class LineParts:
         """
         known, parts = self._with_clean_names
         if parts is None or known is not masker:
-            parts = copy.copy(self)
-            # As many calls are known there as names were looked at.
-            parts._calls, parts._is_clean = {}, masker.is_clean
+            # Not a copy of this one: copying makes every attribute slower for good.
+            parts = LineParts(self._metadata, self._max_bytes, masker.is_clean)
             self._with_clean_names = masker, parts
         return parts
 
