@@ -165,7 +165,9 @@ def setup_or_defaults() -> list[Exception]:
     except Exception as exc:  # noqa: BLE001 - called from the program's first log call
         chosen, faults = settings.examine()
         without_file = chosen._replace(local_file_enabled=False)
-        for attempt in (chosen, without_file, Settings(local_file_enabled=False)):
+        bare = Settings(local_file_enabled=False)
+        least = bare._replace(**{name: getattr(chosen, name) for name in _KEPT_TO_THE_LAST})
+        for attempt in (chosen, without_file, least, bare):
             with contextlib.suppress(Exception):
                 apply([shipped(attempt.environment)], attempt)
                 _join(uncaught.HOOKS, capture_warnings=True, structlog=True)
@@ -175,6 +177,9 @@ def setup_or_defaults() -> list[Exception]:
             _watch(_load, stamps_of(_settings_file(_absolute(Path()))))
         return [*faults] or [exc]
     return []
+
+
+_KEPT_TO_THE_LAST = ("mode", "console_level", "file_level", "mask_fields", "mask_allow", "mask_patterns")
 
 
 def _join(hooks: tuple[str, ...], *, capture_warnings: bool, structlog: bool) -> None:

@@ -80,9 +80,23 @@ def names(value: object) -> tuple[str, ...]:
         value = [name for name in value.split(",") if name.strip()]
     if isinstance(value, Collection) and not isinstance(value, Mapping):
         given = list(value)
-        if all(isinstance(name, str) and name.strip() for name in given):
+        # A name of punctuation alone would mask nothing.
+        if all(isinstance(name, str) and any(map(str.isalnum, name)) for name in given):
             return tuple(name.strip() for name in given)
     raise ValueError("a list of names")
+
+
+def valid_items(parse: Callable[[object], tuple[str, ...]], value: object) -> tuple[str, ...]:
+    """Return what *parse*, `names` or `patterns`, can read of *value*: a list with a mistake in it."""
+    if isinstance(value, str):
+        value = value.split(",") if parse is names else [value]
+    found: list[str] = []
+    for item in value if isinstance(value, Collection) else ():
+        try:
+            found += parse([item])
+        except ValueError:
+            continue
+    return tuple(found)
 
 
 def patterns(value: object) -> tuple[str, ...]:
@@ -112,7 +126,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def seconds(value: object) -> float:
     """Read a length of time."""
-    word = str(value).strip().lower()
+    word = str(value).strip().lower() if isinstance(value, int | float | str) else ""
     unit = _UNITS.get(word[-1:], 0)
     try:
         number = float(word[:-1]) * unit if unit else float(word)

@@ -6,6 +6,7 @@ loads with the standard library alone; the names that it may use are in `NAMES_F
 
 import logging
 import os
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from ginkgo_logging import options
 from ginkgo_logging.environment import is_container_environment
 from ginkgo_logging.errors import ConfigError
+from ginkgo_logging.masking import DEFAULT_FIELDS
 from ginkgo_logging.yaml_file import line_of, parse_yaml, read_text
 
 DIRECTORY: Final = Path("~/.ginkgo")
@@ -165,7 +167,10 @@ def load(**arguments: object) -> Settings:
 
 
 def examine(**arguments: object) -> tuple[Settings, list[ConfigError]]:
-    """Read the same as `load`; return all that is valid, with defaults for the rest, and what is wrong."""
+    """Read the same as `load`; return all that is valid, with defaults for the rest, and what is wrong.
+
+    Of a list of what to mask that has a mistake, the rest counts, and the default names with it.
+    """
     faults: list[ConfigError] = []
     chosen: dict[str, Any] = {}
     for option, value, where in [
@@ -176,9 +181,27 @@ def examine(**arguments: object) -> tuple[Settings, list[ConfigError]]:
         try:
             chosen[option.name] = option.parse(value)
         except ValueError as exc:
-            shown = option.shown(repr(value))
+            if option.name in _LEAST:
+                # One name with a mistake must not unmask what the others name.
+                rest = options.valid_items(option.parse, value)
+                known = *(chosen.get(option.name) or ()), *rest, *_LEAST[option.name]
+                chosen[option.name] = tuple(dict.fromkeys(known))
+            shown = option.shown(_repr(value))
             faults.append(ConfigError(f"{where()}: {shown:.80} is not allowed; it must be {exc}"))
     return Settings()._replace(**chosen), faults
+
+
+_LEAST: Final[Mapping[str, tuple[str, ...]]] = {"mask_fields": DEFAULT_FIELDS, "mask_patterns": ()}
+
+
+def _repr(value: object) -> str:
+    """Return a short text of *value*, in which a list may hold itself, and an alias stand for millions."""
+    return repr(value) if isinstance(value, str) else _brief.repr(value)
+
+
+_brief = reprlib.Repr()
+_brief.maxlevel = 2
+_brief.maxstring = _brief.maxother = 1000  # an address that is cut is not recognised by its user and password
 
 
 def _given_in_environment() -> Iterator[_Given]:
@@ -197,11 +220,21 @@ def _given_as_arguments(arguments: Mapping[str, object], faults: list[ConfigErro
             yield by_name[name], value, partial(str, f"setup({shown}=)")
 
 
+def _is_pipe(path: Path) -> bool:
+    try:
+        return path.is_fifo()
+    except OSError:
+        return False  # reading it will tell what is wrong
+
+
 def _given_in_file(faults: list[ConfigError]) -> Iterator[_Given]:
     """Yield what our sections of config.yaml say; other sections belong to the host application."""
     try:
         path = config_file()
     except ConfigError:
+        return
+    if _is_pipe(path):
+        faults.append(ConfigError(f"{path}: must be a file; a pipe would be waited for"))
         return
     try:
         text = read_text(path) or ""

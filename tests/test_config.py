@@ -737,6 +737,59 @@ def test_defaults_keep_what_is_valid(home: Path, read_rows: ReadRows) -> None:
     assert ["pin=***"] == [row["message"] for row in read_rows(log_file(home))]
 
 
+@pytest.mark.parametrize(
+    ("setting", "masked"),
+    [
+        ("mask_fields: [my_ssn, 5, '---']", "my_ssn=*** password=*** page=4 x-1"),
+        ("mask_fields: {my_ssn: 1, password: 2}", "my_ssn=*** password=*** page=4 x-1"),
+        ("mask_fields: 5", "my_ssn=1 password=*** page=4 x-1"),
+        ("mask_patterns: ['x-([0-9])', '(']", "my_ssn=1 password=*** page=4 x-***"),
+        ("mask_allow: [page, 5], mask_fields: [page]", "my_ssn=1 password=2 page=*** x-1"),
+    ],
+)
+def test_mistake_in_what_to_mask_unmasks_nothing_else(
+    home: Path, read_rows: ReadRows, setting: str, masked: str
+) -> None:
+    """
+    What is valid in a list of names or patterns counts, and the default names with it.
+    """
+    put(home / ".ginkgo" / "config.yaml", f"logging: {{{setting}}}")
+
+    assert 1 == len(setup_or_defaults())
+    logging.getLogger("some.library").info("my_ssn=1 password=2 page=4 x-1")
+
+    assert [masked] == [row["message"] for row in read_rows(log_file(home))]
+
+
+def test_mistake_in_the_environment_keeps_the_names_of_the_file(
+    home: Path, read_rows: ReadRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A variable that cannot be read does not take away what the file names.
+    """
+    put(home / ".ginkgo" / "config.yaml", "logging: {mask_fields: [pin]}")
+    monkeypatch.setenv("LOGGING_MASK_FIELDS", "my_ssn,---")
+
+    setup_or_defaults()
+    logging.getLogger("some.library").info("pin=1 my_ssn=2 token=3")
+
+    assert ["pin=*** my_ssn=*** token=***"] == [row["message"] for row in read_rows(log_file(home))]
+
+
+def test_last_resort_keeps_levels_and_masking(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Where nothing works with the settings, those that protect still hold.
+    """
+    broken = "mask_fields: [pin], level: {console: ERROR}, throttle: {limit: 99999999999999999999999999}"
+    put(home / ".ginkgo" / "config.yaml", f"logging: {{{broken}, mode: none, local: {{file_path: /}}}}")
+
+    setup_or_defaults()
+    logging.getLogger("some.library").warning("quiet")
+    logging.getLogger("some.library").error("pin=1234")
+
+    assert ("pin=***" in (shown := capsys.readouterr().err), "quiet" in shown) == (True, False)
+
+
 def test_defaults_do_without_an_unwritable_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """
     Where no file can be written there is the console alone.

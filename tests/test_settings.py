@@ -1,5 +1,6 @@
 """Settings: file, environment and arguments, what is refused, and what a dictConfig file may take."""
 
+import itertools
 import json
 import logging
 import os
@@ -435,6 +436,33 @@ def test_environment(
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1" if in_container else "")
 
     assert expected == chosen.environment
+
+
+@pytest.mark.parametrize("key", ["mode", "mask_fields", "watch", "throttle: {seconds", "level: {console"])
+def test_alias_that_stands_for_millions(write: Write, key: str) -> None:
+    """
+    A message does not write out what aliases of aliases stand for.
+    """
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x,x]"]
+    lines += [f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]" for a, b in itertools.pairwise("abcdefgh")]
+    lines += ["logging:", f"  {key}: *h{'}' if '{' in key else ''}"]
+    write("\n".join(lines))
+
+    with pytest.raises(ConfigError) as caught:
+        settings.load()
+
+    assert len(str(caught.value)) < 500
+
+
+def test_pipe_in_the_place_of_the_file(home: Path) -> None:
+    """
+    A named pipe is refused; reading it would wait for a writer.
+    """
+    (home / ".ginkgo").mkdir()
+    os.mkfifo(home / ".ginkgo" / "config.yaml")
+
+    with pytest.raises(ConfigError, match=r"config.yaml: must be a file"):
+        settings.load()
 
 
 # --- names in YAML -------------------------------------------------------------------------------------------
