@@ -23,7 +23,7 @@ from ginkgo_logging.logger_handlers import (
     is_of_type,
     writes_to,
 )
-from ginkgo_logging.records import ATTRIBUTES, rename_taken
+from ginkgo_logging.records import ATTRIBUTES, printable, rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
 
@@ -277,10 +277,24 @@ def _make_record(
 ) -> logging.LogRecord:
     """Make a record as `logging.Logger.makeRecord` does; keep a field whose name is taken as ``<name>_``."""
     record = logging.getLogRecordFactory()(name, level, fn, lno, msg, args, exc_info, func, sinfo)
-    if extra:
-        own = dict(extra) if hasattr(extra, "keys") else {"extra": extra}
-        record.__dict__.update(rename_taken(own, ATTRIBUTES | {"_ginkgo"}))
+    if extra is not None:
+        record.__dict__.update(_own_fields(extra))
     return record
+
+
+def _own_fields(extra: Any) -> dict[str, Any]:
+    try:
+        own = dict(extra) if hasattr(extra, "keys") else {"extra": extra} if _is_something(extra) else {}
+        return rename_taken(own, ATTRIBUTES | {"_ginkgo"})
+    except Exception:  # noqa: BLE001 - any object may be given; the line is worth more
+        return {"extra": printable(extra)}
+
+
+def _is_something(value: Any) -> bool:
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001 - such as an array of numpy, which has no truth
+        return True
 
 
 def _console_level() -> str:

@@ -24,6 +24,7 @@ from ginkgo_logging import context
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ProcessorFilter, ThrottleFilter
 from ginkgo_logging.filters.throttle import flush_all
 from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.handlers import FlightRecorderHandler
 from ginkgo_logging.records import state_of
 from ginkgo_logging.throttling import OTHERS, Summary
 
@@ -815,3 +816,17 @@ def test_throttle_refuses_a_wrong_switch() -> None:
 
     with pytest.raises(ValueError, match="enabled must be true or false, got 'no'"):
         ThrottleFilter(enabled=wrong)
+
+
+def test_handlers_in_front_of_one_another_are_no_nested_log_calls() -> None:
+    """
+    A record may pass through more handlers than there may be log calls inside one another.
+    """
+    last = Collector(ContextFilter(), formatter=JsonFormatter())
+    handler: logging.Handler = last
+    for _ in range(8):
+        handler = FlightRecorderHandler(target=handler)
+
+    logger_with(handler).error("hello")
+
+    assert (1, 0) == (last.counts.written, last.counts.failed)

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from ginkgo_logging import GLOG, GinkgoLogger, glog, setup
@@ -379,6 +381,30 @@ def test_extra_may_have_any_name(log: GinkgoLogger, rows: Rows, use: str) -> Non
     }
     assert expected.items() <= row.items()
     assert ("hello", "info") == (row["message"], row["level"])
+
+
+class FailingKeys:
+    def keys(self) -> Any:
+        raise RuntimeError("no keys")
+
+
+class Gone:
+    pass
+
+
+ODD_EXTRAS = [lambda: numpy.arange(3), FailingKeys, lambda: weakref.proxy(Gone()), lambda: {(): 1}]
+
+
+@pytest.mark.parametrize("make", ODD_EXTRAS)
+def test_extra_that_fails(log: GinkgoLogger, rows: Rows, make: Callable[[], Any]) -> None:
+    """
+    Whatever is given as extra, the call does not raise and the line is there.
+    """
+    logging.getLogger().handlers.clear()
+    log.INFO("first use")
+    log.INFO("hello", extra=make())
+
+    assert "hello" == rows()[-1]["message"]
 
 
 def test_extra_that_is_no_mapping(log: GinkgoLogger, rows: Rows) -> None:

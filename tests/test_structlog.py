@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -620,6 +621,42 @@ def test_logger_can_be_pickled_and_copied(rows: Rows) -> None:
         other.info("event")
 
     assert [("event", "mine", 1)] * 2 == [(row["message"], row["logger_name"], row["a"]) for row in rows()]
+
+
+class Hostile:
+    def fail(self, *_: object) -> Any:
+        raise RuntimeError("no")
+
+    __bool__ = __str__ = __repr__ = __eq__ = __hash__ = __len__ = __iter__ = fail
+    __class__ = property(fail)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "name", ["exc_info", "stack_info", "stacklevel", "extra", "positional_args", "value", "args"]
+)
+@pytest.mark.parametrize("chain", [[structlog.stdlib.render_to_log_kwargs], [structlog.stdlib.add_log_level]])
+def test_hostile_value(rows: Rows, chain: list[Any], name: str) -> None:
+    """
+    Whatever a field or a keyword of logging holds, the call does not raise and the line is there.
+    """
+    structlog.configure(processors=chain)
+
+    structlog.get_logger("orders").info("placed", **{name: Hostile(), "order": 5})
+
+    assert ("placed", 5) == (rows()[0]["message"], int(rows()[0]["order"]))
+
+
+def test_stacklevel_beyond_the_first_frame(rows: Rows) -> None:
+    """
+    The search for the caller ends with the first frame, whatever is asked for.
+    """
+    structlog.configure(processors=[structlog.stdlib.render_to_log_kwargs])
+    started = time.process_time()
+
+    structlog.get_logger("orders").info("placed", stacklevel=10**9)
+
+    assert time.process_time() - started < 5
+    assert "placed" == rows()[0]["message"]
 
 
 def test_target_answers_like_a_standard_logger() -> None:

@@ -19,10 +19,10 @@ _Fast = tuple[list[object], logging.Formatter | None, _Line | None]
 
 
 class _Nesting(threading.local):
-    """How many log calls of this thread are inside one another; in a list, which is quicker to change."""
+    """The records that handlers of this thread are at, from the outermost log call to the innermost."""
 
     def __init__(self) -> None:
-        self.depth = [0]
+        self.records: list[logging.LogRecord] = []
 
 
 _nesting = _Nesting()
@@ -46,10 +46,11 @@ class CountingHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
-        depth = _nesting.depth
-        depth[0] += 1
+        records = _nesting.records
+        records += [record]  # not a call, here and below, which may fail at the end of the stack
         try:
-            if depth[0] > _MOST_NESTED:
+            # A handler that passes its record on to another one is no log call of its own.
+            if len(records) > _MOST_NESTED and len(set(map(id, records))) > _MOST_NESTED:
                 raise RecursionError("log calls inside log calls")  # noqa: TRY301 - it is counted below
             verdict = self.filter(record)
             if verdict:
@@ -62,7 +63,7 @@ class CountingHandler(logging.Handler):
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
         finally:
-            depth[0] -= 1
+            del records[-1]
         return False
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name

@@ -7,11 +7,12 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from ginkgo_logging.records import ATTRIBUTES, rename_taken
+from ginkgo_logging.accounting import reporter
+from ginkgo_logging.records import ATTRIBUTES, printable, rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
 _TAKEN = ATTRIBUTES | {"_ginkgo"}
@@ -124,34 +125,67 @@ class StandardLogger:
             self._log(level, args, given)
 
     def _log(self, level: int, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        exc_info = stack_info = None
-        stacklevel = 1
-        own = given.get("extra")
-        if not args and type(own) is dict and len(given) == 2 and "msg" in given:
-            message = given["msg"]  # what render_to_log_kwargs makes of most events
-        else:
-            if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
-                given = dict(structlog.stdlib.render_to_log_kwargs(self.logger, "", {"event": "", **given}))
-            message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
-            exc_info, stack_info = given.pop("exc_info", None), given.pop("stack_info", None)
-            stacklevel = given.pop("stacklevel", 1)
-            own = {**(given.pop("extra", None) or {}), **given}
-        if not args and own and isinstance(own.get("positional_args"), tuple):
-            args = own["positional_args"]
-            own = {name: value for name, value in own.items() if name != "positional_args"}
-        frame = _caller(stacklevel if isinstance(stacklevel, int) else 1)
+        try:
+            event = _event(self.logger, args, given)
+        except Exception as exc:  # noqa: BLE001 - any object may be given; the line is worth more
+            reporter.report("structlog", exc)
+            event = _salvaged(args, given)
+        frame = _caller(event.stacklevel)
         record = self.logger.makeRecord(
             self.logger.name,
             level,
             *_place_of(frame),
-            message,
-            args,
-            _exc_info_tuple(exc_info),
+            event.message,
+            event.args,
+            event.exc_info,
             frame.f_code.co_name if frame is not None else None,
-            own if not own or _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN),
-            _stack(frame) if stack_info else None,
+            event.fields,
+            _stack(frame) if event.stack_info else None,
         )
         self.logger.handle(record)
+
+
+class _Event(NamedTuple):
+    """What a standard record is made of."""
+
+    message: object
+    args: tuple[Any, ...] = ()
+    exc_info: Any = None
+    stack_info: bool = False
+    stacklevel: int = 1
+    fields: dict[str, Any] | None = None
+
+
+def _event(logger: logging.Logger, args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
+    """Return what a chain ended in: keyword arguments of a log call, an event dict, or a text."""
+    exc_info: object = None
+    stack_info, stacklevel = False, 1
+    own = given.get("extra")
+    if not args and type(own) is dict and len(given) == 2 and "msg" in given:
+        message = given["msg"]  # what render_to_log_kwargs makes of most events
+    else:
+        if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
+            given = dict(structlog.stdlib.render_to_log_kwargs(logger, "", {"event": "", **given}))
+        given = dict(given)
+        message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
+        exc_info, stack_info = given.pop("exc_info", None), bool(given.pop("stack_info", False))
+        level = given.pop("stacklevel", 1)
+        stacklevel = level if isinstance(level, int) else 1
+        own = {**(given.pop("extra", None) or {}), **given}
+    if not args and own and isinstance(own.get("positional_args"), tuple):
+        args = own["positional_args"]
+        own = {name: value for name, value in own.items() if name != "positional_args"}
+    own = own if not own or _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN)
+    return _Event(message, args, _exc_info_tuple(exc_info), stack_info, stacklevel, own)
+
+
+def _salvaged(args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
+    """Return what can be printed where `_event` failed."""
+    message = args[0] if args else given.get("msg", given.get("event", ""))
+    extra = given.get("extra")
+    own = {**given, **extra} if type(extra) is dict else given
+    own = {name: printable(value) for name, value in own.items() if name not in ("msg", "event")}
+    return _Event(printable(message), fields=rename_taken(own, _TAKEN))
 
 
 def _text(rendered: object) -> object:
@@ -178,7 +212,9 @@ def _caller(stacklevel: int) -> FrameType | None:
     if start is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
         return None  # ... which is the event loop's if the coroutine was made a task
     for _ in range(stacklevel - 1):
-        frame = frame.f_back or frame
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
     return frame
 
 
