@@ -16,6 +16,7 @@ from lines import Collector, logger_with, make_record, raised
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ProcessorFilter
 from ginkgo_logging.formatters import JsonFormatter, PlainFormatter
 from ginkgo_logging.handlers import QueueHandler
+from ginkgo_logging.handlers.console import TerminalFormatter
 from ginkgo_logging.records import state_of
 
 SECRET = "hunter2"
@@ -258,3 +259,34 @@ def test_record_pickles_to_plain_data() -> None:
         state.error and state.error.type,
     )
     assert json.loads(json.dumps(state.seq)) == state_of(record).seq
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter, PlainFormatter, lambda: TerminalFormatter(None)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (name, value)
+        for name in ("created", "msecs")
+        for value in (float("nan"), None, -1e18, "x", float("inf"))
+    ]
+    + [
+        ("levelname", None),
+        ("levelname", 5),
+        ("name", None),
+        ("name", 5),
+        ("lineno", None),
+        ("filename", None),
+    ],
+)
+def test_record_made_by_hand(formatter: Callable[[], logging.Formatter], name: str, value: Any) -> None:
+    """
+    A record whose attributes are of the wrong kind is a line all the same.
+    """
+    handler = Collector(ContextFilter(), MaskingFilter(), formatter=formatter())
+    record = make_record("hello")
+    record.__dict__[name] = value
+
+    handler.handle(record)
+
+    assert (1, 0) == (handler.counts.written, handler.counts.failed)
+    assert "hello" in handler.text

@@ -111,16 +111,14 @@ class JsonFormatter(OrjsonFormatter):
 
     def _line(self, record: logging.LogRecord, state: RecordState) -> dict[str, Any]:
         attributes = record.__dict__
-        seconds = record.created // 1
-        micros = min(int((record.created - seconds) * 1e6 + CLOCK_ERROR), 999_999)
-        second, text = self._second
-        if seconds != second:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-            self._second = seconds, text
+        try:
+            timestamp = self._timestamp(record.created)
+        except (TypeError, ValueError, OverflowError, OSError):  # a record made by hand
+            timestamp = self._timestamp(time.time())
         # One literal: a dict that grows key by key takes half as long again.
         line: dict[str, Any] = {
-            TIMESTAMP: f"{text}.{micros:06d}Z",
-            LEVEL: record.levelname.lower(),
+            TIMESTAMP: timestamp,
+            LEVEL: str(record.levelname).lower(),
             LOGGER_NAME: record.name,
             MESSAGE: message_in(record, state),
             LOG_CATEGORY: attributes["log_category"],
@@ -146,6 +144,15 @@ class JsonFormatter(OrjsonFormatter):
         if state.suppressed_count is not None:
             line[fields.SUPPRESSED_COUNT] = state.suppressed_count
         return line
+
+    def _timestamp(self, created: float) -> str:
+        seconds = created // 1
+        micros = min(int((created - seconds) * 1e6 + CLOCK_ERROR), 999_999)
+        second, text = self._second
+        if seconds != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+            self._second = seconds, text
+        return f"{text}.{micros:06d}Z"
 
     def _add_error(self, line: dict[str, Any], error: ErrorText | None) -> None:
         if error is None:

@@ -70,19 +70,25 @@ class PlainFormatter(logging.Formatter):
         """Return the line of the default layout; ``LAYOUT % record.__dict__``, but faster."""
         message = message_in(record, state)
         return escape(
-            f"{self._time(record)} {record.levelname:<8} {record.name} {ids_of(record)}{message}"
+            f"{self._time(record)} {record.levelname!s:<8} {record.name} {ids_of(record)}{message}"
             f"{fields_of(state) if state.fields else ''} ({record.filename}:{record.lineno})"
         )
 
     def _time(self, record: logging.LogRecord) -> str:
         if self._is_own_time:
             return self.formatTime(record, self.datefmt)
-        second = int(record.created)
+        try:
+            return self._time_of(record.created, record.msecs)
+        except (TypeError, ValueError, OverflowError, OSError):  # a record made by hand
+            return self._time_of(time.time(), 0)
+
+    def _time_of(self, created: float, msecs: float) -> str:
+        second = int(created)
         cached, text = self._second
         if cached != second:
             text = time.strftime(self.default_time_format, self.converter(second))
             self._second = second, text
-        return f"{text}.{int(record.msecs):03d}"
+        return f"{text}.{int(msecs):03d}"
 
     def _custom_line(self, record: logging.LogRecord, state: RecordState) -> str:
         values = {**state.fields, **record.__dict__}

@@ -124,12 +124,18 @@ class TerminalFormatter(logging.Formatter):
             ids = f"{self._ids[0]}{ids}{self._ids[1]}"
         source = escape(f"{fields_of(state)} ({record.filename}:{record.lineno})")
         return (
-            f"{dim_on}{self._time(record.created)}{dim_off} {on}{escape(record.levelname):<8}{off} "
+            f"{dim_on}{self._time(record.created)}{dim_off} {on}{escape(str(record.levelname)):<8}{off} "
             f"{self._pad(escape(record.name), _NAME_WIDTH)} {ids}{self._pad(message, _MESSAGE_WIDTH)} "
             f"{dim_on}{source}{dim_off}{self._below(record, state)}"
         )
 
     def _time(self, created: float) -> str:
+        try:
+            return self._time_of(created)
+        except (TypeError, ValueError, OverflowError, OSError):  # a record made by hand
+            return self._time_of(time.time())
+
+    def _time_of(self, created: float) -> str:
         second = int(created)
         cached, text = self._second
         if cached != second:
