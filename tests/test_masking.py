@@ -946,3 +946,67 @@ def test_scheme_before_a_token_does_not_end_the_value() -> None:
     After `token=` the word Bearer is not all of the secret.
     """
     assert "token=*** rest" == Masker().text("token=Bearer hunter2 rest")
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        ("text", "masked"),
+        [
+            (f"password[]={SECRET}", "password[]=***"),
+            (f"ALTER ROLE ann WITH PASSWORD '{SECRET}';", "ALTER ROLE ann WITH PASSWORD '***';"),
+            (f"alter role ann with password '{SECRET}'", "alter role ann with password '***'"),
+            (f"CREATE USER ann IDENTIFIED BY '{SECRET}'", "CREATE USER ann IDENTIFIED BY '***'"),
+            (f"password:\n  {SECRET}\nhost: db", "password:\n  ***\nhost: db"),
+            ("https://ghp_abcdefghij1234@github.com/a", "https://***@github.com/a"),
+            ("https://abcdefghij0123456789@host/a", "https://***@host/a"),
+        ],
+    )
+    def test_masked(self, text: str, masked: str) -> None:
+        """
+        An array's key in a form, a password in SQL, a value on the next line, a token as a URL's user.
+        """
+        assert masked == MASKER.text(text)
+
+    def test_sql_where_passwords_are_no_secret(self) -> None:
+        """
+        Who names other fields has no password hidden, in SQL neither.
+        """
+        text = "WITH PASSWORD 'x' pin=5"
+
+        assert "WITH PASSWORD 'x' pin=***" == Masker(["pin"]).text(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "WHERE token = ? AND order = 5", "SET password = %s WHERE id = 5", "password=%(password)s, order=5",
+            "token = $1 AND order = 5", "token = :token AND order = 5", "PWD=/srv/app", "pwd=/srv/app-1, files=3",
+            "pwd: /home/x", "def f(password: str, order: int = 5)", "token: Optional[str] = None, order=5",
+            "secret=False, order=5", "{'password': True, 'a': 1}", '{"token": false}', "password=none; a=1",
+            "if password:\n    return\nx", "https://git@github.com/a", "password: str | None = None, order=5",
+        ],
+    )  # fmt: skip
+    def test_no_value(self, text: str) -> None:
+        """
+        A placeholder, a truth, the name of a type or the working directory is no secret, nor what follows.
+        """
+        assert text == MASKER.text(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"password=?{SECRET}", f"password=%s{SECRET}", f"pwd=/{SECRET}!", f"password: None of {SECRET}",
+            f"password: true {SECRET}", f"password: str = '{SECRET}'", f"token = :{SECRET}", f"pwd={SECRET}",
+            f"password=False{SECRET}", f"password=true&token={SECRET}", f"token = ?, token = {SECRET}",
+        ],
+    )  # fmt: skip
+    def test_value_that_begins_like_one(self, text: str) -> None:
+        """
+        What only begins like a placeholder or a truth is a secret.
+        """
+        assert SECRET not in MASKER.text(text)
+
+    def test_place_behind_a_value_is_kept(self) -> None:
+        """
+        A parser's line and column are no part of the token that it names.
+        """
+        assert "token: ***, line 55, col 7" == MASKER.text("token: EOF, line 55, col 7")

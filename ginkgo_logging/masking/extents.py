@@ -20,7 +20,7 @@ _STOPS = r"，。；、！？）】」』》”’\x1b"
 _DELIMITERS = ",;|&)\\]}>\"'`"
 _SOME = rf"[{_DELIMITERS}\\][{_DELIMITERS}\\.:(\[{{]{{0,7}}+"
 _NEXT_PAIR = rf"[)\]}}>\"'`\\]{{0,7}}+[,;|&][{_DELIMITERS}\\.:(\[{{]{{0,7}}+[^\S\r\n]*+{_NEXT}"
-_NEXT_ITEM = rf"{_QUOTE},[^\S\r\n]*+\\*+{_QUOTE}|\\++[rn]{_NEXT}"
+_NEXT_ITEM = rf"{_QUOTE},[^\S\r\n]*+\\*+{_QUOTE}|\\++[rn]{_NEXT}|,[ ](?:line|col|column|position)[ ]\d"
 
 
 def _word(stops: str = "") -> str:

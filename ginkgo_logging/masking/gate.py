@@ -33,6 +33,8 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
             or ("-" in text and "--" in text)
             # A separator, a bracket or a blank in URL encoding.
             or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
+            # SQL: PASSWORD 'x', IDENTIFIED BY 'x'.
+            or ("'" in text and ("word '" in lower or "fied by '" in lower))
             or "earer" in lower
             or "asic" in lower
             # A colour between name and separator.

@@ -20,11 +20,12 @@ _BEGINNING = r"(?:(?<![\w.\-%\\])|(?<!\\)(?=\\++[nrtfvb0])|(?<=%3[ADad])|(?<=%26
 _CANDIDATE = rf"""
     (?:
         (?P<scheme>(?i:bearer|basic)) [ \t]++ (?P<credential>[A-Za-z0-9._~+/=-]{{8,}}+)
+      | (?P<sql>(?:PASSWORD|(?i:(?:with|encrypted)[ ]password|identified[ ]by))[ ]++(?='))
       | (?P<block>-----BEGIN\ [A-Z\ ]{{0,40}}PRIVATE\ KEY-----)
       | (?P<flag>--[A-Za-z][\w.\-]*+)
         (?: \\*+{_QUOTE}[ \t]*+,\s*+(?=[bBuU]?\\*+{_QUOTE}) | (?:\\*+{_QUOTE})?+[ \t]++(?=[^\s-]|-[^-]) )
       | (?P<name>(?:\\++(?=[nrtfvb0]))?+(?:[\w.\-]++|%(?!3[ADad]|26)|\\++(?=\w)(?![nrtfvb0]))++(?<![.\-]))
-        (?P<quote>\\*+{_QUOTE})?+ \]?+
+        (?P<quote>\\*+{_QUOTE})?+ (?:\[\]|\])?+
         (?: {_GAP}(?P<separator>=>|[:=]=?|[：＝]|%3[ADad]) | (?<={_QUOTE}),\s*+ )
     )
 """
@@ -38,6 +39,22 @@ _URL_PASSWORD = lazy_pattern(r"(?:\\*+/){2}[^\s/?#\"<>:@]*+:(?P<password>[^\s/?#
 _ODD_URL_PASSWORD = lazy_pattern(
     r"(?:\\*+/){2}[^\s/?#\"<>:@\[]*+:(?!\d{1,5}(?:[/?#\s]|\Z))(?P<password>[^\s\"<>]{1,256})@"
 )
+# The user of an address is a token if it looks like one.
+_URL_TOKEN = lazy_pattern(
+    r"(?:\\*+/){2}(?=[A-Za-z_\-]*+[0-9])(?P<password>(?:gh[a-z]_|github_pat_|glpat-|xox[a-z]-|[\w\-]{20})[\w\-]*+)@"
+)
+_NEXT_LINE = lazy_pattern(
+    r"[ \t]*+\r?\n[ \t]++(?!(?:return|raise|pass|continue|break)\b)(?=[^\s:=,\[{(]++[ \t]*+(?:[\r\n]|\Z))"
+)
+"""What is between a name with its colon and a value that stands alone on the next line."""
+_NO_VALUE = lazy_pattern(
+    r"(?:\?|%s|%\(\w{1,64}+\)s|\$\d{1,3}+)(?=[\s,;)]|\Z)"
+    r"|(?:None|none|null|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|(?:str|bytes|int|bool|float|object|Any|string|boolean|integer"
+    r"|Optional\[\w{1,64}+\])(?:[ ]\|[ ]None)?+(?:[ ]=[ ]None\b)?+)(?=[ \t]*+(?:[,;)\]}\r\n]|\Z))"
+)
+"""A placeholder, a truth or the name of a type: these are never the secret itself."""
+_SQL_NAME = lazy_pattern(r":[A-Za-z_]++(?=[\s,;)]|\Z)")
+_WORKING_DIRECTORY = lazy_pattern(r"(?:/[\w.\-]++)++/?+(?=[\s,;)\]}]|\Z)")
 _PAIR_OPENING = lazy_pattern(rf"[(\[]\s*[bBuU]?\\*{_QUOTE}\Z")
 _PAIR_CLOSING = lazy_pattern(rf"(?:\\*{_QUOTE})?\s*,?\s*(?:[)\]]|\Z)")
 _QUOTE_AFTER = lazy_pattern(rf"\s*+\\*+{_QUOTE}")
@@ -122,6 +139,9 @@ class TextMasker:
         if found["scheme"]:
             is_token = _is_bearer_token if found["scheme"][1] in "eE" else _is_basic_token
             return (*found.span("credential"), self._replacement) if is_token(found["credential"]) else None
+        if found["sql"]:
+            is_secret = self._keys.is_sensitive("password")
+            return self._hidden(text, found.end(), Style.WORD) if is_secret else None
         end = text.find("-----END", found.end())
         end = len(text) if end < 0 else end
         return (found.end(), end, self._replacement) if end > found.end() else None
@@ -145,8 +165,12 @@ class TextMasker:
             return self._second_of_pair(text, found)
         start, quote = found.start(), found["quote"] or ""
         before = text[start - 1 : start]
+        if not quote and (next_line := _NEXT_LINE.match(text, found.end())):
+            return self._hidden(text, next_line.end(), Style.WORD) if found["separator"] == ":" else None
         gap = (_GAP_IN_LITERAL if quote else _GAP_BEFORE_VALUE).match(text, found.end())
         value_at = gap.end() if gap else found.end()
+        if _NO_VALUE.match(text, value_at) or self._is_known(text, found, value_at):
+            return None
         if before in ("?", "&", "#"):
             return self._hidden(text, value_at, Style.PARAMETER)
         if found["separator"].startswith("%"):
@@ -165,6 +189,13 @@ class TextMasker:
             end = quoted_end(text, value_at, opening, span[1]) if opening else span[1]
             return (value_at, end, span[2]) if end > value_at else None
         return span
+
+    def _is_known(self, text: str, found: re.Match[str], value_at: int) -> bool:
+        """Return whether the value is a name in SQL (``token = :token``) or a shell's working directory."""
+        if found["separator"] == "=" and text[value_at - 1].isspace() and _SQL_NAME.match(text, value_at):
+            return True
+        is_shell = found["name"].lower() in ("pwd", "oldpwd")
+        return is_shell and _WORKING_DIRECTORY.match(text, value_at) is not None
 
     def _second_of_pair(self, text: str, found: re.Match[str]) -> _Span | None:
         if not _PAIR_OPENING.search(text[max(0, found.start() - 12) : found.start()]):
@@ -194,7 +225,7 @@ class TextMasker:
             return None
         match = _URL_PASSWORD.match(text, start)
         if not match and "@" in text[start : start + 300]:
-            match = _ODD_URL_PASSWORD.match(text, start)
+            match = _URL_TOKEN.match(text, start) or _ODD_URL_PASSWORD.match(text, start)
         return (*match.span("password"), self._replacement) if match and match["password"] else None
 
     def _apply(self, pattern: re.Pattern[str], text: str) -> str:
