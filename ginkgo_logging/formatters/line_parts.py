@@ -102,7 +102,10 @@ class LineParts:
             pid, tail = self._tail
             if pid != process:
                 tail = self._begin_process(process or os.getpid())
-            head, source = self._calls.get(call) or self._call(*call)
+            try:
+                head, source = self._calls[call]
+            except KeyError:
+                head, source = self._call(*call)
             line = b"".join(
                 (
                     text,
