@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from ginkgo_logging import config, context
-from ginkgo_logging.records import printable
+from ginkgo_logging.record_text import printable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

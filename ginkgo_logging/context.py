@@ -15,7 +15,8 @@ from contextvars import Token as ContextToken
 from typing import Any, Literal, NamedTuple
 
 from ginkgo_logging import fields
-from ginkgo_logging.records import printable, rename_taken
+from ginkgo_logging.record_text import printable
+from ginkgo_logging.records import rename_taken
 
 _BOUND_BY_NAME = (fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
 
@@ -27,6 +28,12 @@ class _Bound(NamedTuple):
     fields: Mapping[str, Any] = {}
 
 
+# A plain tuple, which is read faster than a named one.
+Found = tuple[object, bytes | Literal[False], str, str, str]
+"""A masker, what it left of the part of a JSON line (False if there is a secret), and the ids and the category as
+a record has them."""
+
+
 class Context(_Bound):
     """What is bound at one moment; never changed, only replaced.
 
@@ -36,9 +43,8 @@ class Context(_Bound):
     # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
     json_part: bytes | Literal[False] | None = None
     """The part of a JSON line; False if it has to be made anew for every line."""
-    found: tuple[object, bytes | Literal[False], str, str, str] | None = None
-    """The masker that looked at it, its part of a JSON line (False if it holds a secret, too), and ids and
-    category as a record has them."""
+    found: Found | None = None
+    """What a masker found in it."""
     in_span: "tuple[tuple[str, str, int], Context] | None" = None
     """What it is within a tracing library's span, so that the lines of a span share what is kept here."""
 

@@ -23,7 +23,8 @@ from ginkgo_logging.logger_handlers import (
     is_of_type,
     writes_to,
 )
-from ginkgo_logging.records import ATTRIBUTES, printable, rename_taken
+from ginkgo_logging.record_text import printable
+from ginkgo_logging.records import ATTRIBUTES, STATE, rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
 
@@ -285,7 +286,7 @@ def _make_record(
 def _own_fields(extra: Any) -> dict[str, Any]:
     try:
         own = dict(extra) if hasattr(extra, "keys") else {"extra": extra} if _is_something(extra) else {}
-        return rename_taken(own, ATTRIBUTES | {"_ginkgo"})
+        return rename_taken(own, ATTRIBUTES | {STATE})
     except Exception:  # noqa: BLE001 - any object may be given; the line is worth more
         return {"extra": printable(extra)}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from ginkgo_logging.dataclass_fields import field_names
+from ginkgo_logging.any_object import class_name, field_names, placeholder
 
 MARKER = "...[truncated]"
 TRUNCATED_FIELDS = "truncated_fields"
@@ -147,9 +147,6 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-# The name of a class, even where its metaclass lies about it or raises.
-class_name: Callable[[type], str] = type.__dict__["__name__"].__get__
-
 _sanitizing = threading.local()
 
 
@@ -166,7 +163,7 @@ class _Sanitizer:
         if getattr(_sanitizing, "is_running", False):
             # Something in a line logs while it is printed, and fails: asking it twice on every level of that
             # recursion would be exponential.
-            self._default = _placeholder
+            self._default = placeholder
             return self._copy_items(line.items(), line, 0)
         _sanitizing.is_running = True
         try:
@@ -178,7 +175,7 @@ class _Sanitizer:
         try:
             return self._copy_scalar(value, depth)
         except Exception:  # noqa: BLE001 - any method of any object may raise anything
-            return _placeholder(value)
+            return placeholder(value)
 
     def _copy_scalar(self, value: Any, depth: int) -> Any:
         if value is None or isinstance(value, bool):
@@ -255,10 +252,6 @@ class _Sanitizer:
         return self._copy(item, depth + 1)
 
 
-def _placeholder(value: object) -> str:
-    return f"<unprintable {class_name(type(value))}>"
-
-
 def _valid_text(text: str) -> str:
     """Return *text*, itself if it is plain and valid; lone surrogates are escaped."""
     # str's own method: a subclass may have an encode() that does something else.
@@ -272,7 +265,7 @@ def _key_text(key: object) -> str:
     try:
         return _valid_text(str(key))
     except Exception:  # noqa: BLE001 - see _Sanitizer._copy
-        return _placeholder(key)
+        return placeholder(key)
 
 
 def _integer(value: int) -> int | str:

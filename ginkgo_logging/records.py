@@ -8,15 +8,12 @@ import itertools
 import logging
 import os
 import pickle  # to see what a socket or a process queue could carry; nothing is ever unpickled here
-import re
 import threading
-import traceback
 from collections.abc import Mapping
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 from ginkgo_logging import fields
-from ginkgo_logging.json_line import class_name
-from ginkgo_logging.lazy_pattern import lazy_pattern
+from ginkgo_logging.record_text import ErrorText, message_of, printable
 
 _bare_record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
 
@@ -29,11 +26,17 @@ LAST_ATTRIBUTE = next(reversed(_bare_record.__dict__))
 ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName"}
 """Names that belong to the standard library on a record; `extra` may not use them."""
 
-ADDED = ("_ginkgo", fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
+STATE = "_ginkgo"
+"""The attribute that holds what this module keeps on a record; spelled out where every record passes."""
+
+UNSET = {fields.TRACE_ID: "", fields.SPAN_ID: "", fields.LOG_CATEGORY: fields.DEFAULT_CATEGORY}
+"""What a record's other attributes of ours are where nothing is bound."""
+
+ADDED = (STATE, *UNSET)
 """What our filters put on a record."""
 
 # uvicorn sends the message a second time, with colour codes, under this name.
-NOT_EXTRA = ATTRIBUTES | {"_ginkgo", "color_message"}
+NOT_EXTRA = ATTRIBUTES | {STATE, "color_message"}
 """Names on a record that are no fields of the caller's."""
 
 PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
@@ -44,14 +47,6 @@ _UNCHANGEABLE = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "d
 
 sequence = itertools.count(1)
 """Numbers the records of this process."""
-
-
-class ErrorText(NamedTuple):
-    """An exception as text, as it will be written."""
-
-    type: str
-    message: str
-    stack_trace: str
 
 
 class RecordState:
@@ -330,92 +325,3 @@ def message_in(record: logging.LogRecord, state: RecordState) -> str:
 def is_prepared(record: logging.LogRecord) -> bool:
     """Tell whether the standard QueueHandler has folded arguments and traceback into the message."""
     return record.args is None and record.__dict__.get("message") is record.msg
-
-
-def message_of(record: logging.LogRecord) -> str:
-    """Return the formatted message; never raises.
-
-    Where the arguments do not fit the template, or one does not print, as much as possible is shown.
-    """
-    message = record.msg
-    try:
-        if type(message) is str and not record.args:
-            return message
-        text = record.getMessage()
-        return text if type(text) is str else str.__str__(text)
-    except Exception:  # noqa: BLE001 - any object may be logged, its __str__ may raise anything
-        return _salvage(message, record.args)
-
-
-_salvaging = threading.local()
-
-# Not the flag " ": in a message "100% sure" is a text.
-_CONVERSION = lazy_pattern(r"%%|%(?:\((?P<name>[^()]*)\))?[#0\-+]*\d*(?:\.\d+)?[hlL]?[a-zA-Z]")
-
-
-def _salvage(message: object, args: object) -> str:
-    # An object whose __str__ logs itself and then fails would otherwise be asked twice on every level of that
-    # recursion, which is exponential.
-    if getattr(_salvaging, "is_running", False):
-        return message if type(message) is str else f"<unprintable {class_name(type(message))}>"
-    _salvaging.is_running = True
-    try:
-        return _fill(printable(message), args)
-    except Exception:  # noqa: BLE001 - arguments of hand-made records may be anything, too
-        return printable(message)
-    finally:
-        _salvaging.is_running = False
-
-
-def _fill(template: str, args: object) -> str:
-    """Put each argument where its conversion is, as text, and those without one at the end.
-
-    Not only at the end: in ``password=%s`` masking must see the value beside its name.
-    """
-    named = args if isinstance(args, Mapping) else {}
-    rest = (
-        list(args) if isinstance(args, tuple | list) else [] if named else [args] if args is not None else []
-    )
-
-    def shown(conversion: re.Match[str]) -> str:
-        name = conversion["name"]
-        if name is not None:
-            return printable(named[name]) if name in named else conversion[0]
-        if conversion[0] == "%%":
-            return "%"
-        return printable(rest.pop(0)) if rest else conversion[0]
-
-    text = _CONVERSION.sub(shown, template)
-    return f"{text} [args: {', '.join(map(printable, rest))}]" if rest else text
-
-
-def printable(value: object) -> str:
-    """Return ``str(value)``, or a placeholder naming the class if that raises."""
-    try:
-        # A class may return a text of a class of its own, which may do anything.
-        text = str(value)
-        return text if type(text) is str else str.__str__(text)
-    except Exception:  # noqa: BLE001 - see message_of
-        return f"<unprintable {class_name(type(value))}>"
-
-
-def error_of(record: logging.LogRecord) -> ErrorText | None:
-    """Return the exception of *record* as text, without regard to masking; None if there is none."""
-    info = record.exc_info
-    if not isinstance(info, tuple) or not info or info[0] is None:
-        return ErrorText("", "", record.exc_text) if record.exc_text else None
-    if len(info) != 3 or not isinstance(
-        info[1], BaseException
-    ):  # the caller's mistake; stdlib takes any tuple
-        return ErrorText("", "", printable(info))
-    _, value, trace = info
-    kind = type(value)
-    name = class_name(kind)
-    try:
-        name = (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
-        text = "".join(traceback.format_exception(kind, value, trace)).rstrip("\n")
-    except Exception as exc:  # noqa: BLE001 - an exception may carry notes or frames that do not print
-        text = f"<traceback unavailable: {type(exc).__name__}>"
-    return ErrorText(name, printable(value), text)

@@ -16,7 +16,8 @@ from ginkgo_logging import context
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters.masking import WITHHELD, mask_text
 from ginkgo_logging.importing import forget, when_imported
-from ginkgo_logging.records import attach_state, printable
+from ginkgo_logging.record_text import printable
+from ginkgo_logging.records import attach_state
 
 HOOKS = ("main", "threads", "unraisable", "asyncio")
 """What can be watched: the main thread, other threads, ``__del__`` and callbacks, tasks and event loops."""

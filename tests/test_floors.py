@@ -17,9 +17,9 @@ DESIGN = (DIRECTORY.parent / "docs" / "design.md").read_text(encoding="utf-8")
 FLOORS = (
     # 0: know nothing of each other's business
     (
-        "fields errors arguments lazy_pattern dataclass_fields masking error_patterns throttling sampling "
+        "fields errors arguments lazy_pattern any_object masking error_patterns throttling sampling "
         "environment importing accounting forking watching json_line options record_factory caller "
-        "trace_headers transaction records yaml_file"
+        "trace_headers transaction record_text records yaml_file"
     ),
     # 1: what is bound, what was chosen
     "context propagation settings",

@@ -17,16 +17,13 @@ from lines import make_record, raised
 
 from ginkgo_logging import records
 from ginkgo_logging.context import Context
+from ginkgo_logging.record_text import ErrorText, error_of, message_of, printable
 from ginkgo_logging.records import (
     ATTRIBUTES,
     CompactState,
-    ErrorText,
     RecordState,
     attach_state,
-    error_of,
     known_state,
-    message_of,
-    printable,
     rename_taken,
     state_of,
 )

@@ -8,21 +8,21 @@ from operator import is_
 from typing import Any
 
 from ginkgo_logging.accounting import members, reporter
-from ginkgo_logging.fields import DEFAULT_CATEGORY, LOG_CATEGORY, SPAN_ID, TRACE_ID
+from ginkgo_logging.fields import LOG_CATEGORY, SPAN_ID, TRACE_ID
 from ginkgo_logging.lazy_pattern import lazy_pattern
 from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
+from ginkgo_logging.record_text import ErrorText, error_of, printable
 from ginkgo_logging.records import (
     ADDED,
     ATTRIBUTES,
     NOT_EXTRA,
-    ErrorText,
+    STATE,
+    UNSET,
     RecordState,
-    error_of,
     extra_of,
     is_prepared,
     is_unchangeable,
     message_in,
-    printable,
     state_of,
     visible,
 )
@@ -141,7 +141,7 @@ class MaskingFilter(logging.Filter):
             self._clean_ids = masker, ids
         else:
             state.masked = True
-            record.__dict__.update(zip(_IDS, masked, strict=True))
+            record.__dict__.update(zip(UNSET, masked, strict=True))
 
     def _mask_fields(self, record: logging.LogRecord, state: RecordState) -> None:
         own, masker = state.fields, self.masker
@@ -162,12 +162,17 @@ class MaskingFilter(logging.Filter):
         """Mask attributes of *record*; an object that neither tells nor prints a secret stays what it is."""
         attributes, masker = record.__dict__, self.masker
         for name in names:
-            if name in _IDS:
+            if name in UNSET:
                 continue
             value = attributes[name]
             examined, hid = masker.examined({name: value})
             masked = examined.get(name, WITHHELD)
-            if hid or (masked is not value and not masker.is_clean(repr(value))):
+            if not hid and masked is not value:
+                try:
+                    hid = not masker.is_clean(repr(value))
+                except Exception:  # noqa: BLE001 - as it does not print, its class stands for it
+                    attributes[name] = masked
+            if hid:
                 attributes[name], state.masked = masked, True
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
@@ -186,19 +191,19 @@ class MaskingFilter(logging.Filter):
 
     def _withhold(self, record: logging.LogRecord, error: Exception) -> bool:
         """Leave nothing on *record* that masking did not see; refuse it if not even that is possible."""
-        state = record.__dict__.get("_ginkgo")
+        state = record.__dict__.get(STATE)
         try:
             if not isinstance(state, RecordState):
                 state = RecordState({})
             bare = {name: record.__dict__[name] for name in _SAFE if name in record.__dict__}
-            bare |= {"msg": WITHHELD, "args": (), "exc_info": None, "_ginkgo": state}
+            bare |= {"msg": WITHHELD, "args": (), "exc_info": None, STATE: state}
             if "message" in bare:
                 bare["message"] = WITHHELD
             for name in ("exc_text", "stack_info"):
                 bare[name] = bare.get(name) and WITHHELD
             if record.exc_info:
                 bare["exc_text"] = WITHHELD
-            for name, default in _IDS.items():
+            for name, default in UNSET.items():
                 bare.setdefault(name, default)
             state.fields, state.message, state.source, state.masked = {}, WITHHELD, None, True
             state.masked_by = self.masker
@@ -213,8 +218,7 @@ class MaskingFilter(logging.Filter):
         return True
 
 
-_IDS = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
-_SAFE = ATTRIBUTES | _IDS.keys()
+_SAFE = ATTRIBUTES | UNSET.keys()
 _COPIES = ("message", "color_message")
 """Where a formatter, or uvicorn, keeps the message a second time."""
 _EXC_INFO = 2

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from ginkgo_logging.accounting import reporter
-from ginkgo_logging.fields import CORE, DEFAULT_CATEGORY, LEVEL, LOG_CATEGORY, SPAN_ID, TRACE_ID
-from ginkgo_logging.records import RecordState, message_of, printable, rename_taken, state_of
+from ginkgo_logging.fields import CORE, LEVEL
+from ginkgo_logging.record_text import message_of, printable
+from ginkgo_logging.records import UNSET, RecordState, rename_taken, state_of
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
-
-_UNSET = {TRACE_ID: "", SPAN_ID: "", LOG_CATEGORY: DEFAULT_CATEGORY}
 
 
 class ProcessorFilter(logging.Filter):
@@ -63,7 +62,7 @@ class ProcessorFilter(logging.Filter):
 
     def _process(self, record: logging.LogRecord, state: RecordState) -> None:
         message = message_of(record)
-        ids = {name: value for name in _UNSET if (value := record.__dict__[name])}
+        ids = {name: value for name in UNSET if (value := record.__dict__[name])}
         event_dict: Any = {"event": message, **ids, **state.fields}
         logger, method = logging.getLogger(record.name), record.levelname.lower()
         for processor in self._processors:
@@ -92,7 +91,7 @@ class ProcessorFilter(logging.Filter):
 
 def _adopt_ids(record: logging.LogRecord, own: dict[str, Any]) -> None:
     """Give *record* the ids in *own* where it has none; one that differs from the record's stays in *own*."""
-    for name, unset in _UNSET.items():
+    for name, unset in UNSET.items():
         value = own.pop(name, None)
         text = "" if value is None else printable(value)
         if not text or text == record.__dict__[name]:

@@ -14,10 +14,10 @@ from types import TracebackType
 from ginkgo_logging import arguments
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.error_patterns import pattern_of
-from ginkgo_logging.fields import DEFAULT_CATEGORY
 from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.forking import reset_in_child
-from ginkgo_logging.records import RecordState, message_of, state_of
+from ginkgo_logging.record_text import message_of
+from ginkgo_logging.records import STATE, UNSET, RecordState, state_of
 from ginkgo_logging.throttling import OTHERS, Summary, Throttle
 
 _LONGEST_KEY = 500
@@ -149,7 +149,7 @@ def _log_summary(summary: Summary) -> None:
     state = RecordState({})
     state.suppressed_count = summary.suppressed
     # Not ContextFilter's work: whatever is bound in the thread that happens to report is not of this record.
-    record.__dict__.update(_ginkgo=state, trace_id="", span_id="", log_category=DEFAULT_CATEGORY)
+    record.__dict__.update(UNSET | {STATE: state})
     logger.handle(record)
 
 

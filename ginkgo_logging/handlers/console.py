@@ -11,7 +11,8 @@ from typing import Any, TextIO
 from ginkgo_logging import arguments
 from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
 from ginkgo_logging.handlers.stream import StreamHandler
-from ginkgo_logging.records import ErrorText, RecordState, error_of, message_in, state_of
+from ginkgo_logging.record_text import ErrorText, error_of
+from ginkgo_logging.records import STATE, RecordState, message_in, state_of
 
 _MESSAGE_WIDTH = 48
 _NAME_WIDTH = 16
@@ -74,7 +75,7 @@ class ConsoleHandler(StreamHandler):
 def _without_error(record: logging.LogRecord) -> logging.LogRecord:
     record, state = copy.copy(record), copy.copy(state_of(record))
     state.error = record.exc_info = record.exc_text = None
-    record.__dict__["_ginkgo"] = state
+    record.__dict__[STATE] = state
     return record
 
 

@@ -6,11 +6,11 @@ fast path keeps on the record what the filters would keep there, so that other h
 """
 
 import logging
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from orjson import dumps
 
-from ginkgo_logging.context import Context, current
+from ginkgo_logging.context import Context, Found, current
 from ginkgo_logging.fields import CORE, DEFAULT_CATEGORY
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters.line_parts import Call, LineParts, json_part
@@ -24,8 +24,6 @@ from ginkgo_logging.records import (
     CompactState,
     sequence,
 )
-
-_Found = tuple[object, bytes | Literal[False], str, str, str]
 
 _REMEMBERED = 4096
 
@@ -194,7 +192,7 @@ class FastPath:
         self._harmless.add(name)
         return True
 
-    def _look_at(self, context: Context) -> _Found:
+    def _look_at(self, context: Context) -> Found:
         """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""
         masker = self._masker
         part = json_part(context)

@@ -9,7 +9,8 @@ from queue import Empty, SimpleQueue
 from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.handlers.fast_path import EmptyLine
 from ginkgo_logging.handlers.target import TargetHandler
-from ginkgo_logging.records import error_of, message_of, state_of
+from ginkgo_logging.record_text import error_of, message_of
+from ginkgo_logging.records import state_of
 
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""

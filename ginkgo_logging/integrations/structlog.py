@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import structlog
 
 from ginkgo_logging.accounting import reporter
-from ginkgo_logging.records import ATTRIBUTES, printable, rename_taken
+from ginkgo_logging.record_text import printable
+from ginkgo_logging.records import ATTRIBUTES, STATE, rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
-_TAKEN = ATTRIBUTES | {"_ginkgo"}
+_TAKEN = ATTRIBUTES | {STATE}
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 _filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
 

@@ -12,7 +12,7 @@ from types import EllipsisType, NoneType, NotImplementedType
 from typing import Any
 from uuid import UUID
 
-from ginkgo_logging.dataclass_fields import field_names
+from ginkgo_logging.any_object import field_names, placeholder
 from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _MAX_DEPTH = 64
@@ -131,12 +131,12 @@ class Walk:
             masked = self.masked(key, depth + 1)
             return masked if masked is key else str(masked)
         if isinstance(key, str):
-            return self.string(key, depth)
+            return self.mask_string(key, depth)
         rendered = str(key)
         masked_text = self._text(rendered)
         return key if masked_text is rendered else masked_text
 
-    def foreign_mapping(self, value: Mapping[Any, Any], depth: int) -> object:
+    def mask_foreign_mapping(self, value: Mapping[Any, Any], depth: int) -> object:
         """Mask a mapping whose own text may tell more than its items."""
         masked = self.mapping(value, depth)
         return self._as_printed(value) if masked is value else masked
@@ -165,17 +165,17 @@ class Walk:
             return copy, copy[0] is not value[0] or copy[1] is not value[1]
         return self._items(value, depth)
 
-    def list(self, value: list[Any], depth: int) -> object:
+    def mask_list(self, value: list[Any], depth: int) -> object:
         """Mask a list, a pair or a command line among them."""
         copy, changed = self._pair(value, depth)
         return copy if changed else value
 
-    def tuple(self, value: tuple[Any, ...], depth: int) -> object:
+    def mask_tuple(self, value: tuple[Any, ...], depth: int) -> object:
         """Mask a tuple, a pair among them."""
         copy, changed = self._pair(value, depth)
         return tuple(copy) if changed else value
 
-    def named_tuple(self, value: Any, depth: int) -> object:
+    def mask_named_tuple(self, value: Any, depth: int) -> object:
         """Mask a named tuple by the names of its fields."""
         copy = [self._under(name, item, depth) for name, item in zip(value._fields, value, strict=True)]
         if all(new is old for new, old in zip(copy, value, strict=True)):
@@ -185,7 +185,7 @@ class Walk:
         except Exception:  # noqa: BLE001 - its class may have a constructor of its own
             return tuple(copy)
 
-    def set(self, value: Any, depth: int) -> object:
+    def mask_set(self, value: Any, depth: int) -> object:
         """Mask a set or frozenset."""
         copy, changed = self._items(list(value), depth)
         if not changed:
@@ -193,12 +193,12 @@ class Walk:
         kind = frozenset if isinstance(value, frozenset) else set
         return kind(item if _is_hashable(item) else str(item) for item in copy)
 
-    def deque(self, value: deque[Any], depth: int) -> object:
+    def mask_deque(self, value: deque[Any], depth: int) -> object:
         """Mask a deque, which keeps its length."""
         copy, changed = self._items(list(value), depth)
         return deque(copy, value.maxlen) if changed else value
 
-    def subclass(self, value: Any, depth: int) -> object:
+    def mask_subclass(self, value: Any, depth: int) -> object:
         """Mask an instance of a user's own list, tuple, set or deque as what it derives from."""
         base: Any = next(base for base in _SEQUENCES if isinstance(value, base))
         if base is list:
@@ -209,7 +209,7 @@ class Walk:
             masked = _HANDLERS[base](self, value, depth)
         return self._as_printed(value) if masked is value else masked
 
-    def dataclass(self, value: Any, depth: int) -> object:
+    def mask_dataclass(self, value: Any, depth: int) -> object:
         """Mask a dataclass by the names of its fields; a masked one is a dict."""
         copy: dict[str, object] = {}
         changed = False
@@ -223,7 +223,7 @@ class Walk:
             changed = changed or masked is not item
         return copy if changed else self._as_printed(value)
 
-    def bytes(self, value: Any, depth: int) -> object:
+    def mask_bytes(self, value: Any, depth: int) -> object:
         """Mask the text in bytes; other bytes in them come back as they were."""
         text = value.decode("utf-8", "surrogateescape")
         masked = self._text(text)
@@ -232,19 +232,19 @@ class Walk:
         kind = bytearray if isinstance(value, bytearray) else bytes
         return kind(masked.encode("utf-8", "surrogateescape"))
 
-    def string(self, value: Any, depth: int) -> object:
+    def mask_string(self, value: Any, depth: int) -> object:
         """Mask an instance of a user's own `str`, its content as well as what it prints."""
         content = str.__str__(value)
         masked = self._text(content)
         return self._as_printed(value) if masked is content else masked
 
-    def enum(self, value: Any, depth: int) -> object:
+    def mask_enum(self, value: Any, depth: int) -> object:
         """Mask a member of an enumeration, whichever of name and value will be printed."""
         if self.masked(value.value, depth + 1) is value.value:
             return self._as_printed(value)
         return self._text(str(value.name))
 
-    def exception(self, value: Any, depth: int) -> object:
+    def mask_exception(self, value: Any, depth: int) -> object:
         """Mask an exception: itself if neither its text nor its arguments tell a secret."""
         printed = self._as_printed(value)
         if printed is value and self._text(representation := repr(value)) is not representation:
@@ -256,23 +256,23 @@ class Walk:
         try:
             return self._as_printed(value)
         except Exception:  # noqa: BLE001 - the number itself can be written, and holds no text
-            return value if isinstance(value, (int, float)) else self.other(value, depth)
+            return value if isinstance(value, (int, float)) else self.mask_other(value, depth)
 
-    def array(self, value: Any, depth: int) -> object:
+    def mask_array(self, value: Any, depth: int) -> object:
         """Pass numbers of numpy; walk its texts, its objects, and its records by the names of their fields."""
         if value.size > _LONGEST_ARRAY:
             self.hid = self.hid or value.dtype.kind not in _NUMPY_NUMBERS
-            return self.other(value, depth)  # numpy's own text, which leaves most of it out
+            return self.mask_other(value, depth)  # numpy's own text, which leaves most of it out
         if value.dtype.names:
             return self.mapping({name: value[name].tolist() for name in value.dtype.names}, depth)
         return value if value.dtype.kind in _NUMPY_NUMBERS else self.masked(value.tolist(), depth + 1)
 
-    def other(self, value: Any, depth: int) -> object:
+    def mask_other(self, value: Any, depth: int) -> object:
         """Return the masked text of an object: what will be printed is what was looked at."""
         try:
             return self._text(str.__str__(str(value)))
         except Exception:  # noqa: BLE001 - as in masked
-            return f"<unprintable {type(value).__name__}>"
+            return placeholder(value)
 
     def _as_printed(self, value: object) -> object:
         """Return *value* unless its own `__str__` tells a secret that its parts did not."""
@@ -289,36 +289,36 @@ _SEQUENCES = (list, tuple, set, frozenset, deque)
 
 _HANDLERS: dict[type, _Handler] = {
     dict: Walk.mapping,
-    list: Walk.list,
-    tuple: Walk.tuple,
-    set: Walk.set,
-    frozenset: Walk.set,
-    deque: Walk.deque,
-    bytes: Walk.bytes,
-    bytearray: Walk.bytes,
+    list: Walk.mask_list,
+    tuple: Walk.mask_tuple,
+    set: Walk.mask_set,
+    frozenset: Walk.mask_set,
+    deque: Walk.mask_deque,
+    bytes: Walk.mask_bytes,
+    bytearray: Walk.mask_bytes,
 }
 
 _BASES: tuple[tuple[Any, _Handler], ...] = (
-    (Enum, Walk.enum),
-    (str, Walk.string),
-    ((bytes, bytearray), Walk.bytes),
-    (BaseException, Walk.exception),
-    (Mapping, Walk.foreign_mapping),
-    (_SEQUENCES, Walk.subclass),
+    (Enum, Walk.mask_enum),
+    (str, Walk.mask_string),
+    ((bytes, bytearray), Walk.mask_bytes),
+    (BaseException, Walk.mask_exception),
+    (Mapping, Walk.mask_foreign_mapping),
+    (_SEQUENCES, Walk.mask_subclass),
     ((*_HARMLESS_BASES, PurePath), Walk.printed),
 )
 
 
 def _handler(value: object) -> _Handler:
     if isinstance(value, type):
-        return Walk.other
+        return Walk.mask_other
     if field_names(value) is not None:
-        return Walk.dataclass
+        return Walk.mask_dataclass
     if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not isinstance(value, (str, bytes)):
-        return Walk.array
+        return Walk.mask_array
     if isinstance(value, tuple) and hasattr(type(value), "_fields"):
-        return Walk.named_tuple
-    return next((handler for base, handler in _BASES if isinstance(value, base)), Walk.other)
+        return Walk.mask_named_tuple
+    return next((handler for base, handler in _BASES if isinstance(value, base)), Walk.mask_other)
 
 
 def _is_name(item: object) -> bool:
