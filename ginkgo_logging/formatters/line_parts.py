@@ -31,8 +31,8 @@ _THREE_DIGITS = [b"%03d" % number for number in range(1000)]
 class LineParts:
     """Remembers the parts of a line as JSON: level, logger and source of a call, what is bound, the host.
 
-    Leaves a line that is longer than *max_bytes* to the general path. Thread-safe: each part is replaced in
-    one step.
+    Leaves a line that is longer than *max_bytes*, and a logger whose name *is_clean* refuses, to the general
+    path. Thread-safe: each part is replaced in one step.
     """
 
     def __init__(
@@ -96,9 +96,11 @@ class LineParts:
         """
         try:
             second, text = self._second
-            if not 0.0 <= created - second < 1.0:
+            elapsed = created - second
+            if not 0.0 <= elapsed < 1.0:
                 second, text = self._begin_second(created)
-            micros = int((created - second) * 1e6 + CLOCK_ERROR)
+                elapsed = created - second
+            micros = int(elapsed * 1e6 + CLOCK_ERROR)
             pid, tail = self._tail
             if pid != process:
                 tail = self._begin_process(process or os.getpid())

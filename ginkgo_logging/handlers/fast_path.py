@@ -25,6 +25,7 @@ from ginkgo_logging.records import (
     sequence,
 )
 
+_ERROR = logging.ERROR
 _REMEMBERED = 4096
 
 
@@ -67,14 +68,15 @@ class FastPath:
 
         Runs none of the caller's code, so that no log call can happen inside it.
         """
-        if self._masking.masker is not self._masker:  # a program has put another in its place
+        masker = self._masker
+        if self._masking.masker is not masker:  # a program has put another in its place
             return None
         message = record.msg
         args = record.args
         if (
             type(message) is not str
             or type(record) is not Record
-            or record.levelno >= logging.ERROR  # the throttle's business
+            or record.levelno >= _ERROR  # the throttle's business
             or record.exc_info
             or record.exc_text
             or record.stack_info
@@ -104,7 +106,7 @@ class FastPath:
                 return None
         context = current()
         found = context.found
-        if found is None or found[0] is not self._masker:
+        if found is None or found[0] is not masker:
             found = self._look_at(context)
         _, part, trace_id, span_id, log_category = found
         if not part:
@@ -127,7 +129,7 @@ class FastPath:
         state.seq = seq
         state.message = message
         state.part = part
-        state.masked_by = self._masker
+        state.masked_by = masker
         state.assembled_by = parts
         state.call = call
         state.created = created

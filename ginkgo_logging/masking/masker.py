@@ -67,10 +67,10 @@ class Masker(TextMasker):
 
         Under a sensitive key everything is replaced whole, except None, the empty text, and what redacts itself
         (`SecretStr` of pydantic), which keeps its printed form. Mappings, lists, tuples (pairs by their first
-        item, named tuples by field), sets, deques, dataclasses, bytes, exceptions and enumerations are walked;
-        numbers and dates pass; any other object becomes its masked text, for only that was looked at. A cycle,
-        and what lies deeper or further than a walk may go, is replaced by a marker; what raises, by the
-        replacement.
+        item, named tuples by field), sets, deques, dataclasses (by their fields), bytes, exceptions,
+        enumerations and arrays of numpy are walked; numbers, dates and paths pass; any other object becomes its
+        masked text, for only that was looked at. A cycle, and what lies deeper or further than a walk may go, is
+        replaced by a marker; what raises, by the replacement.
         """
         kind = type(value)
         if kind is str:
