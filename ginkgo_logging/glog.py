@@ -24,7 +24,7 @@ from ginkgo_logging.logger_handlers import (
     writes_to,
 )
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import ATTRIBUTES, STATE, rename_taken
+from ginkgo_logging.records import TAKEN, rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
 
@@ -285,8 +285,10 @@ def _make_record(
 
 def _own_fields(extra: Any) -> dict[str, Any]:
     try:
+        if type(extra) is dict and TAKEN.isdisjoint(extra):
+            return extra
         own = dict(extra) if hasattr(extra, "keys") else {"extra": extra} if _is_something(extra) else {}
-        return rename_taken(own, ATTRIBUTES | {STATE})
+        return rename_taken(own, TAKEN)
     except Exception:  # noqa: BLE001 - any object may be given; the line is worth more
         return {"extra": printable(extra)}
 

@@ -36,7 +36,10 @@ ADDED = (STATE, *UNSET)
 """What our filters put on a record."""
 
 # uvicorn sends the message a second time, with colour codes, under this name.
-NOT_EXTRA = ATTRIBUTES | {STATE, "color_message"}
+TAKEN = ATTRIBUTES | {STATE}
+"""Names that a field of the caller's cannot have on a record."""
+
+NOT_EXTRA = TAKEN | {"color_message"}
 """Names on a record that are no fields of the caller's."""
 
 PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})

@@ -13,10 +13,9 @@ import structlog
 
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import ATTRIBUTES, STATE, rename_taken
+from ginkgo_logging.records import TAKEN, rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
-_TAKEN = ATTRIBUTES | {STATE}
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 _filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
 
@@ -176,7 +175,7 @@ def _event(logger: logging.Logger, args: tuple[Any, ...], given: dict[str, Any])
     if not args and own and isinstance(own.get("positional_args"), tuple):
         args = own["positional_args"]
         own = {name: value for name, value in own.items() if name != "positional_args"}
-    own = own if not own or _TAKEN.isdisjoint(own) else rename_taken(own, _TAKEN)
+    own = own if not own or TAKEN.isdisjoint(own) else rename_taken(own, TAKEN)
     return _Event(message, args, _exc_info_tuple(exc_info), stack_info, stacklevel, own)
 
 
@@ -186,7 +185,7 @@ def _salvaged(args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
     extra = given.get("extra")
     own = {**given, **extra} if type(extra) is dict else given
     own = {name: printable(value) for name, value in own.items() if name not in ("msg", "event")}
-    return _Event(printable(message), fields=rename_taken(own, _TAKEN))
+    return _Event(printable(message), fields=rename_taken(own, TAKEN))
 
 
 def _text(rendered: object) -> object:
