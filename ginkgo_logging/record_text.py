@@ -106,3 +106,12 @@ def error_of(record: logging.LogRecord) -> ErrorText | None:
     except Exception as exc:  # noqa: BLE001 - an exception may carry notes or frames that do not print
         text = f"<traceback unavailable: {type(exc).__name__}>"
     return ErrorText(name, printable(value), text)
+
+
+# A precision means digits to all other conversions.
+_CUTTING = lazy_pattern(r"%[^%a-zA-Z]*\.[^%a-zA-Z]*[hlL]?[sra]")
+
+
+def may_cut_argument(template: str) -> bool:
+    """Return whether a message made of *template* may show a part of an argument only, as with ``%.3s``."""
+    return "." in template and _CUTTING.search(template) is not None

@@ -76,6 +76,7 @@ _words = st.sampled_from(
         "100%",
         "%d orders",
         "Bearer abcdefgh12345678",
+        "%.3s",
         "买入 %s",
         "\ud800",
     ]
@@ -136,7 +137,7 @@ def test_both_ways_write_and_leave_the_same(
     "record",
     [
         record_of("a plain line"),
-        record_of("with %s and %d and %.2f", ("text", 5, 1.5)),
+        record_of("with %s and %d and %.2f.", ("text", 5, 1.5)),
         record_of("colon: and 100%", ()),
         record_of("a warning", (), logging.WARNING),
         record_of("策略 %s", ("买入",)),
@@ -157,6 +158,7 @@ def test_what_takes_the_fast_path(record: Record) -> None:
         record_of("password=hunter2"),
         record_of("an object: %s", (ValueError("x"),)),
         record_of("%d", ("no number",)),
+        record_of("a part of its argument: %.3s", ("password=hunter2",)),
         record_of("%(name)s", ({"name": "x"},)),
         record_of({"event": "fill"}),
         record_of("an error", (), logging.ERROR),
@@ -231,21 +233,29 @@ def _changed(record: logging.LogRecord) -> None:
     record.order = "password=hunter2"
 
 
+def _reworded(record: logging.LogRecord) -> None:
+    record.msg = "another line"
+
+
+def _argued(record: logging.LogRecord) -> None:
+    record.args = ("another",)
+
+
 def _asked(record: logging.LogRecord) -> None:
     state_of(record).truncated = True
 
 
 @pytest.mark.parametrize(
     "change",
-    [_named, _failed, _added, _changed, _asked],
-    ids=["id", "exception", "new field", "changed field", "whole state"],
+    [_named, _failed, _added, _changed, _reworded, _argued, _asked],
+    ids=["id", "exception", "new field", "changed field", "message", "arguments", "whole state"],
 )
 def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     """
     A record that a filter of another package has changed, or asked for its state, is looked at anew.
     """
     first, second = two_that_share_filters()
-    record = with_extra(record_of("a plain line"), order="o-1")
+    record = with_extra(record_of("a plain line: %s", ("text",)), order="o-1")
     first.handle(record)
     change(record)
 

@@ -1,5 +1,6 @@
 """What another filter adds or changes between two handlers, or behind our context filter, is masked, too."""
 
+import copy
 import json
 import logging
 import logging.handlers
@@ -80,7 +81,7 @@ def test_filter_before_masking(other: Any, log: str, formatter: str, with_first:
 
 def test_late_attribute_in_a_format_of_another_package() -> None:
     """
-    An attribute that a filter put behind what ours put there is masked by its name; other objects stay.
+    An attribute that a filter put behind what ours put there is masked by its name; another prints as itself.
     """
     kept = object()
     handler = Collector(
@@ -96,6 +97,89 @@ def test_late_attribute_in_a_format_of_another_package() -> None:
     logger_with(handler).info("x")
 
     assert f"*** {kept}\n" == handler.text
+
+
+CHANGES: dict[str, Callable[[logging.LogRecord], object]] = {
+    "trace": lambda record: record.__dict__.update(trace_id=f"token={SECRET}"),
+    "category": lambda record: record.__dict__.update(log_category=f"token={SECRET}"),
+    "field": lambda record: record.__dict__.update(order=f"token={SECRET}"),
+    "field for field": lambda record: (
+        record.__dict__.update(api_token=SECRET) or record.__dict__.pop("order")
+    ),
+    "message": lambda record: record.__dict__.update(msg=f"%s password={SECRET}"),
+    "arguments": lambda record: record.__dict__.update(args=(f"password={SECRET}",)),
+    "copy": lambda record: record.__dict__.update(copy.copy(record).__dict__, msg=f"%s password={SECRET}"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("extra", [{"order": "o-1"}, {"order": [1]}], ids=["fast path", "slow path"])
+def test_what_changes_between_two_handlers_is_masked_again(
+    change: Callable[[logging.LogRecord], object], extra: dict[str, Any]
+) -> None:
+    """
+    Neither our line of the next handler nor a foreign one behind it has what another filter set in between.
+    """
+    masking = MaskingFilter()
+    ours = [Collector(ContextFilter(), masking, formatter=JsonFormatter()) for _ in range(2)]
+    foreign = Collector(formatter=logging.Formatter("%(message)s"))
+    attributes: list[str] = []
+
+    def look(record: logging.LogRecord) -> bool:
+        attributes.append(repr({name: one for name, one in record.__dict__.items() if name != "_ginkgo"}))
+        return True
+
+    between = logging.NullHandler()
+    between.handle = lambda record: change(record) is None  # type: ignore[method-assign]
+    foreign.addFilter(look)
+    for _ in range(2):  # the handlers look at their filters when the first record comes
+        logger_with(ours[0], between, ours[1], foreign).info("hello %s", "ann", extra=extra)
+
+    everything = [*attributes, foreign.text, *(handler.text for handler in ours)]
+    assert [] == [text for text in everything if SECRET in text]
+    assert (2, 2) == (len(ours[1].rows), len(attributes))
+
+
+def test_a_redaction_between_two_handlers_is_kept() -> None:
+    """
+    What a program's own filter takes out of a message does not come back on the next handler's line.
+    """
+    masking = MaskingFilter()
+    first, second = (Collector(ContextFilter(), masking, formatter=JsonFormatter()) for _ in range(2))
+    between = logging.NullHandler()
+
+    def redact(record: logging.LogRecord) -> bool:
+        record.msg, record.args = "card [card]", ()
+        return True
+
+    between.handle = redact  # type: ignore[method-assign]
+    for _ in range(2):
+        logger_with(first, between, second).info("card %s", "4111")
+
+    assert ["card 4111"] * 2 == [row["message"] for row in first.rows]
+    assert ["card [card]"] * 2 == [row["message"] for row in second.rows]
+
+
+def test_an_object_that_masking_does_not_know_is_a_text_for_those_behind() -> None:
+    """
+    A formatter of another package that looks into an object would find what nobody has masked.
+    """
+
+    class User:
+        def __init__(self) -> None:
+            self.password = SECRET
+
+    class Inside(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return json.dumps([record.user, record.path], default=vars)  # type: ignore[attr-defined]
+
+    first = Collector(ContextFilter(), MaskingFilter(), formatter=JsonFormatter())
+    second = Collector(formatter=Inside())
+
+    logger_with(first, second).info("x", extra={"user": {"it": User()}, "path": User()})
+
+    assert (1, False) == (second.counts.written, SECRET in second.text)
+    assert 0 == first.counts.masked
 
 
 def test_a_change_is_printed() -> None:

@@ -467,7 +467,7 @@ def test_threads_that_ask_for_the_whole_state_get_one(monkeypatch: pytest.Monkey
     record = make_record("order=5")
     brief = record.__dict__["_ginkgo"] = CompactState()
     brief.context, brief.extra, brief.seq = Context(), None, 1
-    brief.message, brief.masked_by = "order=5", None
+    brief.msg, brief.args, brief.message, brief.masked_by = record.msg, record.args, "order=5", None
     build = CompactState.expand
     others: list[Future[RecordState | None]] = []
 
