@@ -10,6 +10,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 from ginkgo_logging import fields
+from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.environment import host_metadata
 from ginkgo_logging.fields import (
     HOSTNAME,
@@ -60,9 +61,6 @@ class JsonFormatter(OrjsonFormatter):
         stack_info_as_array: bool = False,
         json_default: Callable[[Any], Any] | None = None,
     ) -> None:
-        least = 1024 + len(prefix.encode())
-        if not isinstance(max_bytes, int) or isinstance(max_bytes, bool) or max_bytes < least:
-            raise ValueError(f"max_bytes must be a whole number from {least}, got {max_bytes!r}")
         super().__init__(
             [] if fmt is None else fmt,
             datefmt,
@@ -77,8 +75,8 @@ class JsonFormatter(OrjsonFormatter):
             stack_info_as_array=stack_info_as_array,
             json_default=json_default,
         )
-        self.max_bytes = max_bytes
         self._prefix = prefix.encode()
+        self.max_bytes = whole_number("max_bytes", max_bytes, least=1024 + len(self._prefix))
         self._room = max_bytes - len(self._prefix)
         self._core = fields.CORE.union(self.rename_fields.get(name, name) for name in fields.CORE)
         self._left_out = frozenset(reserved_attrs or ()) - frozenset(RESERVED_ATTRS)

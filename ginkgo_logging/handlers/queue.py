@@ -6,6 +6,7 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 
+from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.handlers.fast_path import EmptyLine
 from ginkgo_logging.handlers.target import TargetHandler
@@ -42,11 +43,9 @@ class QueueHandler(TargetHandler):
         when_full: str = "block",
         level: int | str = logging.NOTSET,
     ) -> None:
-        if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
-            raise ValueError(f"capacity must be a whole number from 1, got {capacity!r}")
+        self._capacity = whole_number("capacity", capacity, least=1)
         if when_full not in WHEN_FULL:
             raise ValueError(f"when_full must be one of {', '.join(WHEN_FULL)}, got {when_full!r}")
-        self._capacity = capacity
         self._drops = when_full == "drop"
         self._closed = False
         self.reset_after_fork()
