@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from ginkgo_logging.handlers import rotating
+from ginkgo_logging.handlers.backups import locked
 from ginkgo_logging.handlers.rotating import RotatingFileHandler
 
 NOBODY = 65534
@@ -389,7 +390,7 @@ class TestRollover:
         handler = make(max_bytes=1)
         emit(handler, "a")
 
-        with rotating._locked(path.parent) as folder:
+        with locked(path.parent) as folder:
             assert folder is not None
             emit(handler, "b")
         emit(handler, "c")

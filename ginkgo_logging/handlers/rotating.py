@@ -3,26 +3,25 @@
 One record is one ``write`` to an ``O_APPEND`` descriptor, which the kernel keeps whole. No writer ever waits
 for another one:
 
-- Whoever finds the file full locks the *directory* (so no lock file can be lost), renames and opens a new
+- The writer that finds the file full locks the *directory* (so no lock file can be lost), renames and opens a new
   file. If the lock is taken, somebody else is rolling over; the line then goes to the file at hand.
 - A line may thus land in a file that has just become a backup. That is harmless because each writer holds a
-  shared lock on the file that it has open, and only a backup that nobody holds is deleted.
-- Renames go to free numbers only and deletion comes last: a process killed in between loses no file.
+  shared lock on the file that it has open, and only a backup that nobody holds is deleted (`backups`).
 """
 
 import contextlib
 import errno
 import fcntl
-import itertools
 import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator
 from os import write
 from pathlib import Path
 from time import monotonic, sleep
 
+from ginkgo_logging.arguments import boolean, whole_number
+from ginkgo_logging.handlers.backups import locked, shift, trim
 from ginkgo_logging.handlers.base import LineHandler
 
 LOOK_SECONDS = 1.0
@@ -75,11 +74,10 @@ class RotatingFileHandler(LineHandler):
     ) -> None:
         self._path = _absolute_path(filename)
         self.filename = str(self._path)
-        self.max_bytes = _whole_number("max_bytes", max_bytes)
-        self.backup_count = _whole_number("backup_count", backup_count)
+        self.max_bytes = whole_number("max_bytes", max_bytes, least=0)
+        self.backup_count = whole_number("backup_count", backup_count, least=0)
         self.mode = _file_mode(mode)
-        if not isinstance(delay, bool):
-            raise ValueError(f"delay must be true or false, got {delay!r}")  # noqa: TRY004 - one kind of refusal
+        boolean("delay", delay)
         self._limit = 0  # max_bytes while the open file is one that rolls over
         self._credit = 0  # bytes that may be written before looking at the file's size
         self._look_at = 0.0  # when to look whether the path still leads to the open file
@@ -247,73 +245,13 @@ class RotatingFileHandler(LineHandler):
     def _roll_over(self) -> None:
         """Make the open file backup 1, unless another process did so, or is doing so now."""
         target = self._path.resolve()
-        with _locked(target.parent) as folder:
+        with locked(target.parent) as folder:
             if not self._is_live():
                 self._reopen()
             elif folder is not None:
-                count = _shift(folder, target.name)
+                count = shift(folder, target.name)
                 self._reopen()
-                _trim(folder, target.name, first=self.backup_count + 1, last=count)
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[int | None]:
-    """Give a descriptor of *directory*, locked against other processes; None if another has the lock.
-
-    Never waits: a stopped process, or a signal handler that logs during a rollover, would otherwise block us.
-    """
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        try:
-            yield folder
-        finally:
-            # A child forked in between has a copy of the descriptor; closing ours would leave it locked.
-            fcntl.flock(folder, fcntl.LOCK_UN)
-    finally:
-        os.close(folder)
-
-
-def _shift(folder: int, name: str) -> int:
-    """Rename *name* to backup 1, 1 to 2, ... up to the first gap; return how many backups there are then."""
-    taken = set(os.listdir(folder))
-    gaps = (number for number in itertools.count(1) if f"{name}.{number}" not in taken)
-    gap = next(gaps)
-    for number in range(gap, 0, -1):
-        _rename(folder, f"{name}.{number - 1}" if number > 1 else name, f"{name}.{number}")
-    return next(gaps) - 1
-
-
-def _trim(folder: int, name: str, *, first: int, last: int) -> None:
-    """Delete the backups from *first* to *last* except those that a process has open, and close the gaps."""
-    free = first
-    for number in range(first, last + 1):
-        backup = f"{name}.{number}"
-        if not _delete_unheld(folder, backup):
-            if number != free:
-                _rename(folder, backup, f"{name}.{free}")
-            free += 1
-
-
-def _delete_unheld(folder: int, name: str) -> bool:
-    """Delete *name* and return True, or return False if a writer has it open."""
-    fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=folder)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True
-
-
-def _rename(folder: int, old: str, new: str) -> None:
-    os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+                trim(folder, target.name, first=self.backup_count + 1, last=count)
 
 
 def _last_byte(path: Path) -> bytes:
@@ -334,12 +272,6 @@ def _absolute_path(filename: object) -> Path:
         return Path(path).expanduser().absolute()
     except RuntimeError as exc:
         raise ValueError(f"filename must be a path whose ~ has a home directory, got {filename!r}") from exc
-
-
-def _whole_number(name: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{name} must be a whole number, 0 or more, got {value!r}")
-    return value
 
 
 def _file_mode(mode: object) -> int:
