@@ -9,9 +9,10 @@ from typing import Final, TypeVar
 
 from ginkgo_logging import fields
 from ginkgo_logging.errors import ConfigError, ServiceUnavailable
+from ginkgo_logging.query.file_text import FileChanged
 from ginkgo_logging.query.following import Follower
 from ginkgo_logging.query.line_scan import Buffer, Found, Scan
-from ginkgo_logging.query.log_files import FileChanged, families, opened
+from ginkgo_logging.query.log_files import families, opened
 from ginkgo_logging.query.model import Order, Query, Row, text_of
 from ginkgo_logging.query.time_order import InOrder, unordered
 from ginkgo_logging.query.time_probe import Tolerance

@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from ginkgo_logging.query.file_text import PIECE, GzipLogFile, LogFile, head_of, unavailable
 from ginkgo_logging.query.line_scan import LONGEST, Scan
-from ginkgo_logging.query.log_files import GzipLogFile, LogFile, families, head_of, open_file, unavailable
+from ginkgo_logging.query.log_files import families, open_file
 from ginkgo_logging.query.model import Row
 
 LOOK_SECONDS: Final = 0.1
 LIST_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 0.5
 
-_PIECE: Final = 256 * 1024
 _LINES_AT_ONCE: Final = 1000
 
 Known = tuple[int, int, bytes]
@@ -56,18 +56,18 @@ class _Followed:
         begin = max(0, end - LONGEST)
         newline = -1
         while end > begin and newline < 0:
-            begin_of_piece = max(begin, end - _PIECE)
+            begin_of_piece = max(begin, end - PIECE)
             newline = os.pread(self.file.fd, end - begin_of_piece, begin_of_piece).rfind(b"\n")
             self.offset = end = begin_of_piece + (newline + 1)
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines that are complete."""
-        size = _PIECE
+        size = PIECE
         while data := os.pread(self.file.fd, size, self.offset):
             end = data.rfind(b"\n")
             if end >= 0:
                 self.offset += end + 1
-                size = _PIECE
+                size = PIECE
                 yield from data[:end].split(b"\n")
             elif len(data) < size:
                 return

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from orjson import loads
 
 from ginkgo_logging.fields import SEQ, TIMESTAMP
-from ginkgo_logging.query.log_files import LogFile
+from ginkgo_logging.query.file_text import LogFile
 from ginkgo_logging.query.model import Query, Row, read_json, rfc3339, timestamp_ns
 from ginkgo_logging.query.needles import Find, Needle, needles
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from ginkgo_logging.query.file_text import GzipLogFile, LogFile
 from ginkgo_logging.query.line_scan import NEVER, START, Block, Buffer, moment_of, parsed
-from ginkgo_logging.query.log_files import GzipLogFile, LogFile
 
 PROBE: Final = 128 * 1024
 """Bytes that are looked at to tell the time of a part of a file."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from ginkgo_logging.query.file_text import GzipLogFile, LogFile
 from ginkgo_logging.query.line_scan import ALWAYS, NEVER, Block, Buffer
-from ginkgo_logging.query.log_files import GzipLogFile, LogFile
 from ginkgo_logging.query.time_probe import PROBE, moments_of, times_in
 
 SMALL: Final = 256 * 1024
