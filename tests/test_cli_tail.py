@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cli_store import Command, command, row, write
 from loki_server import Reply, push, running
+from waiting import until
 
 from ginkgo_logging.cli import tail
 from ginkgo_logging.errors import ServiceUnavailable
@@ -58,14 +59,6 @@ def test_wrong_flags(run: Command, flags: list[str]) -> None:
     assert (2, "") == run("tail", *flags)[:2]
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for *condition*, ten seconds at most."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 def test_following(run: Command, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The last lines come at once, each new one as it is written, through a rotation too; Ctrl-C ends it with 130.
@@ -78,12 +71,12 @@ def test_following(run: Command, log: Path, tmp_path: Path, monkeypatch: pytest.
 
     def work() -> None:
         try:
-            until(lambda: shown() == [-1])
+            until(lambda: shown() == [-1], "the last line is shown")
             write(log, [row(20, n=1), row(21, n=2, level="debug")])
-            until(lambda: shown()[-1:] == [1])
+            until(lambda: shown()[-1:] == [1], "line 1 is shown")
             log.rename(log.with_name("app.log.1"))
             write(log, [row(22, n=3)])
-            until(lambda: shown()[-1:] == [3])
+            until(lambda: shown()[-1:] == [3], "line 3 is shown")
             seen.append(shown())
         finally:
             _thread.interrupt_main()
@@ -181,15 +174,15 @@ def test_an_outage_of_loki(run: Command, tmp_path: Path, monkeypatch: pytest.Mon
 
     def work() -> None:
         try:
-            until(lambda: shown() == [1])
+            until(lambda: shown() == [1], "line 1 is shown")
             asked = len(server.requests)
-            until(lambda: len(server.requests) > asked + 4)  # it follows
+            until(lambda: len(server.requests) > asked + 4, "it follows")
             asked = len(server.requests)
             server.always = Reply("gone", 504)
-            until(lambda: len(server.requests) > asked + 3)
+            until(lambda: len(server.requests) > asked + 3, "it asks again")
             server.always = None
             add(2)
-            until(lambda: shown() == [1, 2])
+            until(lambda: shown() == [1, 2], "line 2 is shown")
         finally:
             _thread.interrupt_main()
 

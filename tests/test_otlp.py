@@ -20,6 +20,7 @@ import collector
 import pytest
 import yaml
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from waiting import until
 
 from ginkgo_logging import GLOG, context, setup, shutdown
 from ginkgo_logging.accounting import stats
@@ -109,13 +110,6 @@ def sent(log: logging.Logger) -> None:
     log.handlers[0].flush()
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait until *condition* is met, for at most ten seconds."""
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
 PROGRAM = f"""
 import logging, logging.config, pathlib, yaml
 logging.config.dictConfig(yaml.safe_load(pathlib.Path({str(SHIPPED)!r}).read_text()))
@@ -184,7 +178,7 @@ def test_setup_by_name(server: Received, monkeypatch: pytest.MonkeyPatch) -> Non
 
     shutdown()
 
-    until(lambda: server.records)
+    until(lambda: server.records, "the endpoint has records")
     assert ["hello"] == [row["message"] for row in server.rows]
 
 

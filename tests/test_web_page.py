@@ -15,6 +15,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver import Keys
 from selenium.webdriver.chrome.service import Service
+from waiting import until
 from web_server import line, served, write
 
 from ginkgo_logging.errors import ServiceUnavailable
@@ -97,11 +98,7 @@ class Page:
         return self.browser.execute_script(script, *arguments)
 
     def until(self, is_so: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 15
-        while not (found := is_so()):
-            assert time.monotonic() < deadline, self.text
-            time.sleep(0.02)
-        return found
+        return until(is_so, lambda: self.text)
 
     @property
     def text(self) -> str:

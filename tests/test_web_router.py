@@ -14,6 +14,7 @@ import httpx
 import jsonschema
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
+from waiting import until
 from web_server import line, served, write
 
 from ginkgo_logging.errors import QueryError, ServiceUnavailable
@@ -785,6 +786,11 @@ def test_stream_bears_any_last_event_id(tailed: Tailed, last: str) -> None:
         assert next(found)
 
 
+def threads_of_rows() -> list[threading.Thread]:
+    """Return the threads that wait for the rows of a stream."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ginkgo-logging-rows")]
+
+
 def test_streams_are_bounded_and_leave_nothing_behind(tailed: Tailed) -> None:
     """
     Beyond the bound is a 503; when clients leave, their places and threads are given back.
@@ -793,10 +799,9 @@ def test_streams_are_bounded_and_leave_nothing_behind(tailed: Tailed) -> None:
         answer = httpx.get(f"{tailed.address}/logs/stream")
         assert (503, "too_many_streams") == (answer.status_code, answer.json()["error"])
         assert 2 == tailed.streams.open
-    deadline = time.monotonic() + 20
-    while tailed.streams.open or any("tail" in thread.name for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+        assert threads_of_rows()
+    until(lambda: not tailed.streams.open, "the places are given back")
+    until(lambda: not threads_of_rows(), "the threads are given back")
     with tailed.stream():
         assert 1 == tailed.streams.open
 
