@@ -10,10 +10,8 @@ from pydantic import Field
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
+from ginkgo_logging.query.model import NAMED_FIELDS
 from ginkgo_logging.web.problems import BadParameterError
-
-NAMED: Final = frozenset({"portfolio_id", "strategy_id", "trace_id", "log_category", "logger_name"})
-"""The fields that have a parameter of their own."""
 
 MOST_ROWS: Final = 1000
 MOST_OFFSET: Final = 10_000
@@ -36,7 +34,7 @@ _OTHER_FIELD: Final[JsonDict] = {
     "pattern": f"^(?!(?:{'|'.join(sorted(_NOT_A_FIELD))}):){_FIELD.pattern}$",
 }
 
-LINES: Final = NAMED | {"level", "contains", "field"}
+LINES: Final = frozenset({*NAMED_FIELDS, "level", "contains", "field"})
 """The parameters of `line_filters`."""
 
 TIMED: Final = LINES | {"start_time", "end_time"}

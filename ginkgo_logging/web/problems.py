@@ -9,9 +9,11 @@ from fastapi.routing import APIRoute
 
 from ginkgo_logging.errors import QueryError, ServiceUnavailable
 from ginkgo_logging.json_line import encode
+from ginkgo_logging.query.model import NAMED_FIELDS
 from ginkgo_logging.web.models import Problem
 
-_PARAMETERS: Final = {"portfolio_id", "strategy_id", "trace_id", "log_category", "logger_name"} | {
+_PARAMETERS: Final = {
+    *NAMED_FIELDS,
     "level",
     "contains",
     "field",
