@@ -20,6 +20,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from ginkgo_logging import config, context
 from ginkgo_logging.record_text import printable
+from ginkgo_logging.records import PLAIN_TYPES
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -133,8 +134,6 @@ def _run_with(carried: "_Carried", function: Callable[..., _T], /, *args: Any, *
 
 # --- what a process can carry to another one ---------------------------------------------------------------
 
-_PLAIN = (str, int, float, bool, type(None))
-
 
 class _Pickled(NamedTuple):
     """A value that may turn out not to load in the other process, and its text."""
@@ -150,7 +149,7 @@ class _Pickled(NamedTuple):
 
 
 def _portable(value: object) -> object:
-    if type(value) in _PLAIN:
+    if type(value) in PLAIN_TYPES:
         return value
     text = printable(value)
     try:

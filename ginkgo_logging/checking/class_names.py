@@ -11,25 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
+from ginkgo_logging import handlers
 from ginkgo_logging.checking.findings import did_you_mean, shown, suggest
 from ginkgo_logging.errors import ConfigError
-from ginkgo_logging.handlers import (
-    ConsoleHandler,
-    FlightRecorderHandler,
-    JsonStreamHandler,
-    QueueHandler,
-    RotatingFileHandler,
-    StreamHandler,
-)
 
 _SAFE_PACKAGES = ("logging", "ginkgo_logging", "pythonjsonlogger")
 _SAFE_HANDLERS = (
-    ConsoleHandler,
-    FlightRecorderHandler,
-    JsonStreamHandler,
-    QueueHandler,
-    RotatingFileHandler,
-    StreamHandler,
+    handlers.ConsoleHandler,
+    handlers.FlightRecorderHandler,
+    handlers.JsonStreamHandler,
+    handlers.QueueHandler,
+    handlers.RotatingFileHandler,
+    handlers.StreamHandler,
 )
 
 

@@ -32,7 +32,7 @@ def check_settings(document: Document, report: Report) -> dict[str, Any]:
         _check_entry(entry, good, report)
     for name in value:
         _warn_if_misplaced(name, value, report)
-    _warn_of_readable_secrets(document, good, report)
+    _warn_of_readable_secrets(good, report)
     return good
 
 
@@ -71,7 +71,7 @@ def _check_value(option: Option, value: object, path: Path, good: dict[str, Any]
         report.error(path, f"{option.shown(shown(value))} is not allowed", f"it must be {exc}")
 
 
-def _warn_of_readable_secrets(document: Document, good: Mapping[str, Any], report: Report) -> None:
+def _warn_of_readable_secrets(good: Mapping[str, Any], report: Report) -> None:
     try:
         mode = FilePath(report.file).stat().st_mode
     except (OSError, ValueError):

@@ -16,6 +16,7 @@ from ginkgo_logging.cli.flags import (
 from ginkgo_logging.errors import QueryError
 from ginkgo_logging.formatters.plain import escape
 from ginkgo_logging.query import arguments
+from ginkgo_logging.query.model import most_first
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +58,3 @@ def execute(options: argparse.Namespace) -> int:
         else:
             terminal.say(f"{count:>{width}} {escape(value) or terminal.paint('-', 'dim')}")
     return FOUND if counts else NOTHING_FOUND
-
-
-def most_first(counts: dict[str, int]) -> dict[str, int]:
-    """Return *counts* with the greatest first."""
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

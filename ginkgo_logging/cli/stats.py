@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from ginkgo_logging import fields
 from ginkgo_logging.cli.charts import Axis, Histogram, axis_of, bars, by_gravity, legend
-from ginkgo_logging.cli.count import most_first
 from ginkgo_logging.cli.flags import (
     EXIT_CODES,
     FOUND,
@@ -29,7 +28,16 @@ from ginkgo_logging.cli.progress import ScanProgress
 from ginkgo_logging.cli.terminal import Terminal, complain, cut
 from ginkgo_logging.error_patterns import pattern_of
 from ginkgo_logging.formatters.plain import escape
-from ginkgo_logging.query.model import NANOSECONDS, Backend, Order, Query, Row, rfc3339, timestamp_ns
+from ginkgo_logging.query.model import (
+    NANOSECONDS,
+    Backend,
+    Order,
+    Query,
+    Row,
+    most_first,
+    rfc3339,
+    timestamp_ns,
+)
 from ginkgo_logging.throttling import OTHERS
 
 _MOST_PATTERNS: Final = 10_000

@@ -137,6 +137,11 @@ def text_of(value: object) -> str | None:
     return None
 
 
+def most_first(counts: dict[str, int]) -> dict[str, int]:
+    """Return *counts* with the greatest first, equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def order_of(row: Row, line: bytes) -> tuple[int, int, bytes]:
     """Return what rows are sorted by; *line* is the text of the row. ValueError: this is no row."""
     seq = row.get(fields.SEQ)

@@ -12,7 +12,7 @@ from ginkgo_logging.errors import ConfigError, QueryError
 from ginkgo_logging.query import arguments
 from ginkgo_logging.query.arguments import Time
 from ginkgo_logging.query.files import FilesBackend
-from ginkgo_logging.query.model import Backend, Row
+from ginkgo_logging.query.model import Backend, Row, most_first
 
 ERRORS: Final = ("error", "critical")
 """The levels that `LogService.query_errors` asks for."""
@@ -139,7 +139,7 @@ class LogService:
         Rows without the field are counted under ``""``.
         """
         counts = self.backend.count_by(arguments.parse_query(**filters), arguments.parse_field_name(field))
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return most_first(counts)
 
     def histogram(self, step: timedelta, **filters: Any) -> dict[int, dict[str, int]]:
         """Return how many rows there are by time and level: {start of the step: {level: count}}.
