@@ -22,8 +22,8 @@ class Counts:
     """What became of the records that one handler was given.
 
     Every record counts once in ``seen`` and once in exactly one of ``written``, ``suppressed``,
-    ``sampled_out`` and ``failed``. ``masked`` and ``truncated`` are shares of ``written``. Whoever changes a
-    number holds the handler's lock.
+    ``sampled_out`` and ``failed``. ``masked`` and ``truncated`` are shares of ``written``. They are
+    changed with the handler's lock held.
     """
 
     __slots__ = ("failed", "masked", "number", "sampled_out", "seen", "suppressed", "truncated", "written")

@@ -1,7 +1,7 @@
 """Log Python's warnings as lines of the logger ``py.warnings``, with the place that each warning speaks of.
 
 `logging.captureWarnings` does so too, but its lines have the place of `warnings.warn` itself as their source, and
-repeat the source line with a line feed behind it.
+repeat the source line and end in a line feed.
 """
 
 import logging
@@ -20,7 +20,7 @@ def install() -> None:
     if warnings.showwarning is _log_warning:
         return
     before = warnings.showwarning
-    # Whoever asks for it later finds it done, and does not take our place.
+    # A later call finds it done, and does not take our place.
     logging.captureWarnings(capture=True)
     _is_our_capture |= warnings.showwarning is not before
     _previous = warnings.showwarning

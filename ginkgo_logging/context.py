@@ -42,7 +42,7 @@ class Context(_Bound):
 
     # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
     json_part: bytes | Literal[False] | None = None
-    """The part of a JSON line; False if it has to be made anew for every line."""
+    """The part of a JSON line; False if it has to be made for every line."""
     found: Found | None = None
     """What a masker found in it."""
     in_span: "tuple[tuple[str, str, int], Context] | None" = None
@@ -93,7 +93,7 @@ def current() -> Context:
     A name bound in both places has the value bound here.
     """
     own = _current.get()
-    # Importing structlog takes longer than everything else here; whoever binds through it has imported it.
+    # Importing structlog takes longer than everything else here; a program that binds through it has imported it.
     module = sys.modules.get("structlog.contextvars")
     if module is not None:
         own = _merged(own, module)

@@ -91,17 +91,14 @@ def error_of(record: logging.LogRecord) -> ErrorText | None:
     info = record.exc_info
     if not isinstance(info, tuple) or not info or info[0] is None:
         return ErrorText("", "", record.exc_text) if record.exc_text else None
-    if len(info) != 3 or not isinstance(
-        info[1], BaseException
-    ):  # the caller's mistake; stdlib takes any tuple
+    # The caller's mistake; the standard library takes any tuple.
+    if len(info) != 3 or not isinstance(info[1], BaseException):
         return ErrorText("", "", printable(info))
     _, value, trace = info
     kind = type(value)
     name = class_name(kind)
     try:
-        name = (
-            kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        )
+        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
         text = "".join(traceback.format_exception(kind, value, trace)).rstrip("\n")
     except Exception as exc:  # noqa: BLE001 - an exception may carry notes or frames that do not print
         text = f"<traceback unavailable: {type(exc).__name__}>"

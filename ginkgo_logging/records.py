@@ -21,7 +21,7 @@ BARE_LENGTH = len(_bare_record.__dict__)
 """How many attributes a record has before anybody added one."""
 
 LAST_ATTRIBUTE = next(reversed(_bare_record.__dict__))
-"""The last of them, behind which another one would stand."""
+"""The last of them, after which an added one stands."""
 
 ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName"}
 """Names that belong to the standard library on a record; `extra` may not use them."""
@@ -118,7 +118,7 @@ def _portable(own_fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_unchangeable(value: object) -> bool:
-    """Tell whether what was found out about *value* once holds for ever."""
+    """Return whether what was found out about *value* once holds for ever."""
     kind = type(value)
     try:
         return kind in PLAIN_TYPES or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE
@@ -320,5 +320,5 @@ def message_in(record: logging.LogRecord, state: RecordState) -> str:
 
 
 def is_prepared(record: logging.LogRecord) -> bool:
-    """Tell whether the standard QueueHandler has folded arguments and traceback into the message."""
+    """Return whether the standard QueueHandler has folded arguments and traceback into the message."""
     return record.args is None and record.__dict__.get("message") is record.msg

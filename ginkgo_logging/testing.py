@@ -40,7 +40,7 @@ def capture_logs(level: int | str = logging.DEBUG) -> Iterator[LogRows]:
     """Collect in the block what every logger of the process logs, in whatever thread.
 
     Handlers, their levels and the error flow control neither matter nor change; levels and filters of loggers
-    count. The root logger lets pass what is at least of *level* meanwhile, unless it is configured anew. Context,
+    count. The root logger lets pass what is at least of *level*, unless it is configured again. Context,
     masking and JSON options are those of the handlers that a line meets, or else those of the settings.
     """
     capture = _Capture(logging._checkLevel(level))  # type: ignore[attr-defined]

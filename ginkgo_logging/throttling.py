@@ -79,7 +79,7 @@ class Throttle:
     """Let the first *limit* events of a pattern pass in each window of *seconds*; count the rest.
 
     A window opens with the first event of its pattern and ends *seconds* later, or at once when
-    the clock is found to have gone back behind its opening. Nothing is lost: every event held
+    the clock is found to have gone back to before its opening. Nothing is lost: every event held
     back is in exactly one `Summary`, handed over by `admit`, `due` or `flush`.
 
     At most *max_patterns* patterns are remembered, those seen last; what an evicted pattern still

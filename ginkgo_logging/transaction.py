@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 _names: Any = logging._handlers  # type: ignore[attr-defined]
 _references: Any = logging._handlerList  # type: ignore[attr-defined]
 lock: Any = logging._lock  # type: ignore[attr-defined]
-"""Whoever changes the configuration holds it: logging's own, which a fork gives back."""
+"""Held while the configuration changes: logging's own lock, which a fork gives back."""
 
 
 _silent: "weakref.WeakSet[logging.Logger]" = weakref.WeakSet()

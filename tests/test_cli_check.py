@@ -1,4 +1,4 @@
-"""ginkgo-logging check: what it prints, its exit code, and the way of a logger's record."""
+"""ginkgo-logging check: what it prints, its exit code, and what a logger's record meets."""
 
 import logging
 import os

@@ -557,7 +557,7 @@ def test_another_masker_counts_from_the_next_handler() -> None:
 
 def test_a_filter_is_asked_whatever_other_threads_find_out() -> None:
     """
-    No thread meets the way of filters that were there before, while another one looks for the new way.
+    No thread takes the fast path of the filters before, while another one chooses that of the new filters.
     """
     collector = at_once()
     collector.handle(record_of("before"))

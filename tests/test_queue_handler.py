@@ -129,9 +129,9 @@ def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
     queue.addFilter(ContextFilter())
     queue.addFilter(MaskingFilter())
 
-    logger_with(queue).info("ordinary")
+    logger_with(queue).info("plain")
 
-    assert ["ordinary"] == seen
+    assert ["plain"] == seen
 
 
 def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
@@ -149,9 +149,9 @@ def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
     queue.addFilter(ContextFilter())
     queue.addFilter(MaskingFilter())
 
-    queue.handle(plain_record("ordinary"))
+    queue.handle(plain_record("plain"))
 
-    assert ["ordinary"] == prepared
+    assert ["plain"] == prepared
 
 
 def test_a_target_that_logs_after_the_end_comes_to_an_end() -> None:

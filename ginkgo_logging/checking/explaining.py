@@ -21,9 +21,9 @@ LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.C
 
 
 def explain(name: str, chosen: Settings, path: str | os.PathLike[str] | None = None) -> list[str]:
-    """Configure this process as ``setup(path)`` would, and return the way of a record of logger *name*, as text.
+    """Configure this process as ``setup(path)`` would, and return what a record of logger *name* meets, as text.
 
-    The logger is taken to exist before: as that of a library would that was imported first. No log file is
+    The logger counts as one that existed before, as that of a library imported earlier does. No log file is
     opened. Raises `ConfigError`.
     """
     logger = logging.getLogger(name)
@@ -203,10 +203,10 @@ def _judges_at(
         judges.append(public_name(type(handler)))
     targets = _targets(handler)
     # The standard library's queues and buffers do not look at the target's level.
-    behind = [_judges_at(target, record, by_level=isinstance(handler, TargetHandler)) for target in targets]
-    if targets and all(one is None for one in behind):
+    beyond = [_judges_at(target, record, by_level=isinstance(handler, TargetHandler)) for target in targets]
+    if targets and all(one is None for one in beyond):
         return None
-    return judges + [name for one in behind if one is not None for name in one]
+    return judges + [name for one in beyond if one is not None for name in one]
 
 
 def _judges(filterer: logging.Filterer, record: logging.LogRecord) -> list[str] | None:

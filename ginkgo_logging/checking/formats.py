@@ -12,7 +12,7 @@ _KEYS = ("format", "fmt")
 
 
 def check_format(document: DictConfigDocument, path: Path, formatter: logging.Formatter) -> None:
-    """Format one record, as it is behind a context filter, with the *formatter* that stands at *path*."""
+    """Report what the *formatter* at *path* does wrong with a record that a context filter has completed."""
     entry = document.section(str(path[0])).get(path[1], {})
     place = next(((*path, key) for key in _KEYS if key in entry), path)
     record = _sample()

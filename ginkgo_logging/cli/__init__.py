@@ -93,6 +93,6 @@ def _fail(problem: str, code: int) -> int:
 
 
 def _without_stdout(code: int) -> int:
-    """Let the interpreter's last flush, of what nobody can take, go nowhere instead of failing."""
+    """Send the interpreter's last flush to the null device, since stdout takes nothing more; return *code*."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return code

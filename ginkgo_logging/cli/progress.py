@@ -43,7 +43,7 @@ class ScanProgress(AbstractContextManager["ScanProgress"]):
                 self._bar.stop()
 
     def at(self, part: str, share: float | None = None) -> None:
-        """Show *part* as the current step and *share* (0 to 1) of it as done; None: nobody knows how much."""
+        """Show *part* as the current step and *share* (0 to 1) of it as done; None if that is unknown."""
         with self._lock:  # or a bar that is being made would not hear of it
             self._state = part, share
             if self._bar is not None:

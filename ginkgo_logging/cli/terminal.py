@@ -86,12 +86,12 @@ class Terminal:
             self._stream.flush()
 
     def check_reader(self) -> None:
-        """Raise BrokenPipeError if whoever reads our pipe has gone; a write would tell so, but too late."""
+        """Raise BrokenPipeError if the reader of our pipe has gone; a write would find out too late."""
         if self._stream is None:
             return
         try:
             descriptor = self._stream.fileno()
-        except (OSError, ValueError):  # no file behind it
+        except (OSError, ValueError):  # it has no descriptor
             return
         poll = select.poll()
         poll.register(descriptor, 0)
@@ -120,7 +120,7 @@ def _escape_in_json(match: re.Match[str]) -> str:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person looks at *stream*."""
+    """Return whether *stream* is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed

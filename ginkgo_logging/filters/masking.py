@@ -117,14 +117,14 @@ class MaskingFilter(logging.Filter):
             record.msg = record.message = masked
 
     def _hides_argument(self, record: logging.LogRecord) -> bool:
-        """Tell whether an argument holds a secret of which the message shows a part only, as for ``%.3s``."""
+        """Return whether an argument holds a secret of which the message shows a part only, as for ``%.3s``."""
         template = record.msg
         if type(template) is not str or not may_cut_argument(template):
             return False
         return self.masker.examined({"args": record.args})[1]
 
     def _mask_unprinted(self, record: logging.LogRecord) -> None:
-        """Mask what the message does not show of a dict behind it; a foreign formatter may read that itself."""
+        """Mask what the message does not show of the dict it is made from; a foreign formatter may read that."""
         args: Any = record.args
         message: Any = record.msg
         # issubclass: isinstance asks the object for its class, too, and that may raise.
@@ -182,7 +182,7 @@ class MaskingFilter(logging.Filter):
         state.error = masked = ErrorText(text(error.type), text(error.message), text(error.stack_trace))
         if masked != error or (record.exc_text and text(record.exc_text) != record.exc_text):
             state.masked = True
-            # A formatter that found exc_info would render the exception anew, unmasked.
+            # A formatter that found exc_info would render the exception again, unmasked.
             record.exc_info, record.exc_text = None, masked.stack_trace
 
     def _withhold(self, record: logging.LogRecord, error: Exception) -> bool:
@@ -226,7 +226,7 @@ def _is_one_of(own: Mapping[str, object], name: str, value: object) -> bool:
 
 
 def _is_seen(record: logging.LogRecord, state: RecordState) -> bool:
-    """Tell whether a masker's work on *record* still holds: no other filter has changed it since."""
+    """Return whether a masker's work on *record* still holds: no other filter has changed it since."""
     now = visible(record)
     return len(now) == len(state.seen) and all(map(is_, now, state.seen))
 

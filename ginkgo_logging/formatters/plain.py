@@ -134,7 +134,7 @@ def fields_of(state: RecordState) -> str:
 
 
 def has_more(record: logging.LogRecord, state: RecordState) -> bool:
-    """Tell whether a traceback or a stack belongs below the line of *record*."""
+    """Return whether a traceback or a stack belongs below the line of *record*."""
     return bool(record.exc_info or record.exc_text or record.stack_info or state.error)
 
 

@@ -90,7 +90,7 @@ class CountingHandler(logging.Handler):
             return None
 
     def _choose_fast_path(self) -> _Line | None:
-        """Choose anew what `_fast_line` does, after the filters or the formatter have changed."""
+        """Choose what `_fast_line` does, now that the filters or the formatter have changed."""
         filters: list[object] = [*self.filters]
         formatter = self.formatter
         path = FastPath.of(filters, self._line_parts(formatter))
@@ -99,7 +99,7 @@ class CountingHandler(logging.Handler):
         return line
 
     def _keeps(self, method: Callable[..., object]) -> bool:
-        """Tell whether *method* is still what it was, in subclasses and on the handler itself."""
+        """Return whether *method* is still what it was, in subclasses and on the handler itself."""
         # Not by its __dict__: who asks for that once makes every attribute of the object slower for good, which
         # is a tenth of the cost of a line.
         return getattr(getattr(self, method.__name__), "__func__", None) is method
@@ -134,7 +134,7 @@ class CountingHandler(logging.Handler):
             self.count("failed")
             state = known_state(record) if record is not None else None
             if state is not None:
-                state.truncated = False  # the next handler's formatter decides anew
+                state.truncated = False  # the next handler's formatter decides for itself
             self._report(error)
         except Exception:  # noqa: BLE001, S110 - the end of the stack, or of the interpreter
             pass
@@ -201,7 +201,7 @@ class LineHandler(CountingHandler, ABC):
                 counts.truncated += truncated
                 if truncated:
                     state.truncated = False  # type: ignore[union-attr]
-        except Exception as exc:  # noqa: BLE001 - whoever calls emit() is not to be hurt either
+        except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
 
     def _encode(self, record: logging.LogRecord) -> bytes:

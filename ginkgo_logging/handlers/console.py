@@ -180,7 +180,7 @@ def _is_short(text: str) -> bool:
 
 
 def _are_few(error: BaseException) -> bool:
-    """Return whether *error* and what is behind it are few: Rich draws all, and goes round in a circle."""
+    """Return whether *error* and its causes are few: Rich draws them all, and has no end in a cycle."""
     waiting: list[BaseException | None] = [error]
     few = 0
     while waiting and few <= _MOST_DRAWN:

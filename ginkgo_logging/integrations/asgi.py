@@ -64,9 +64,8 @@ class TraceMiddleware:
                 await self.app(scope, receive, request.send)
             except Exception as exc:
                 server_lines.remember(exc)
-                with contextlib.suppress(
-                    Exception
-                ):  # the client is gone, say: the application's error counts
+                # It fails if the client is gone, say; the application's error is what counts.
+                with contextlib.suppress(Exception):
                     await request.answer_error()
                 raise
             finally:
@@ -131,7 +130,7 @@ class _Request:
     def _path(self) -> str:
         """Return the template of the path where the framework tells it, else the path; without the query.
 
-        Both begin behind the root path that the server was given, a proxy's say.
+        Both begin after the root path that the server was given, such as a proxy's.
         """
         route = self._scope.get("route")
         # A mount, of static files say, has routes and its own path only.

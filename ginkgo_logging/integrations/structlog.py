@@ -57,7 +57,7 @@ class BoundLogger(_filtering):  # type: ignore[misc] # structlog makes the class
         super().__init__(logger, processors, context)
 
     def is_enabled_for(self, level: int) -> bool:
-        """Tell whether an event of *level* would be logged."""
+        """Return whether an event of *level* would be logged."""
         enabled: bool = self._logger.isEnabledFor(level)
         return enabled
 
@@ -208,7 +208,7 @@ def _caller(stacklevel: int) -> FrameType | None:
     """Return the frame that called structlog; None where that cannot be known."""
     # The async methods log in a thread of their own, for which structlog keeps the frame that awaits them ...
     start: FrameType | None = _awaiting.get(None) if _awaiting is not None else None
-    frame = _outside(start or sys._getframe(3))  # behind this one, StandardLogger._log and its method
+    frame = _outside(start or sys._getframe(3))  # past this one, StandardLogger._log and its method
     if start is not None and frame.f_globals.get("__name__", "").startswith("asyncio."):
         return None  # ... which is the event loop's if the coroutine was made a task
     for _ in range(stacklevel - 1):

@@ -6,7 +6,7 @@ from werkzeug import serving
 
 
 def join() -> Callable[[], None]:
-    """Turn the colours off, which are there even where nobody looks at them; return what takes that back."""
+    """Turn off the colours, which are written even where there is no terminal; return what takes that back."""
     # The only switch there is, and none of another release's.
     before = getattr(serving, "_log_add_style", None)
     if before is None:

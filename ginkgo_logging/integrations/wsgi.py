@@ -132,9 +132,8 @@ class _Response:
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """Be the application's ``start_response``."""
         self._status = int(status[:3])
-        self._path = _path(
-            self._environ, self.template
-        )  # Flask forgets what the template was when it is done
+        # Here: Flask forgets what the template was when it is done.
+        self._path = _path(self._environ, self.template)
         if not any(name.lower() == _HEADER.lower() for name, _ in headers):
             headers = [*headers, (_HEADER, self._trace_id)]
         return self._start_response(status, headers, *([exc_info] if exc_info else []))

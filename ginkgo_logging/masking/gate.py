@@ -57,7 +57,7 @@ def _final_words(name: str) -> Iterable[str]:
 
 
 def _after_name(words: Iterable[str]) -> str:
-    """Return a pattern for the place after a separator that may stand behind a name ending in one of *words*."""
+    """Return a pattern for the place after a separator that may follow a name ending in one of *words*."""
     cases = {case for word in words for case in (word, word.lower(), word.upper(), word.title())}
     if not cases:
         return "(?!)"

@@ -78,7 +78,7 @@ class KeyRule:
         self._verdicts: dict[str, bool] = {}
 
     def is_sensitive(self, key: object) -> bool:
-        """Tell whether the value under *key* must be hidden; a key that cannot be read counts as secret."""
+        """Return whether the value under *key* must be hidden; a key that cannot be read counts as secret."""
         if type(key) is not str:
             return self._is_sensitive_object(key)
         verdict = self._verdicts.get(key)
@@ -91,7 +91,7 @@ class KeyRule:
         return verdict
 
     def ends_phrase(self, phrase: str) -> bool:
-        """Tell whether running text, such as `wrong API key`, ends in a secret name of several words."""
+        """Return whether running text, such as `wrong API key`, ends in a secret name of several words."""
         return phrase.lower().endswith(self._phrases)
 
     def _is_sensitive_object(self, key: object) -> bool:

@@ -53,7 +53,7 @@ class Masker(TextMasker):
         self._clean_texts: set[str] = set()
 
     def is_sensitive(self, key: object) -> bool:
-        """Tell whether the value under *key* is secret.
+        """Return whether the value under *key* is secret.
 
         A name is, if it ends in one of the fields: whole words, case-blind, over `_ - .`, spaces and camelCase,
         a number at the end aside. With `token` among the fields, `apiToken`, `X-Auth-Token` and `token2` are
@@ -112,7 +112,7 @@ class Masker(TextMasker):
         return self._is_unchanged(key, self._harmless_keys)
 
     def is_clean(self, text: str) -> bool:
-        """Tell whether `text` leaves *text* as it is; a short one is read once and remembered."""
+        """Return whether `text` leaves *text* as it is; a short one is read once and remembered."""
         return text in self._clean_texts or self._is_unchanged(text, self._clean_texts)
 
     def _is_unchanged(self, text: str, remembered: set[str]) -> bool:

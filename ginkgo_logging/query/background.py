@@ -15,7 +15,7 @@ def in_background(call: Callable[[], Result]) -> Future[Result]:
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - whoever asks for the result meets it
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             future.set_exception(error)
 
     threading.Thread(target=run, name="ginkgo-logging-query", daemon=True).start()

@@ -57,7 +57,7 @@ class LogFile:
         return done
 
     def _is_cut(self) -> bool:
-        """Say whether the file was truncated, even if it has grown since."""
+        """Return whether the file was truncated, even if it has grown since."""
         return os.fstat(self.fd).st_size < self.size or self._head not in (b"", head_of(self.fd))
 
     def forget(self) -> None:

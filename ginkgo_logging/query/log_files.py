@@ -52,7 +52,7 @@ def families(path: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 @contextmanager
 def opened(paths: Iterable[Path]) -> Iterator[list[LogFile]]:
-    """Open all files of *paths* as they are at one moment, whoever renames them meanwhile.
+    """Open all files of *paths* as they are at one moment, even if they are renamed meanwhile.
 
     Raises `ServiceUnavailable` when there is one that cannot be read.
     """

@@ -177,7 +177,7 @@ class LokiBackend:
 
 
 def _is_ambiguous(value: str) -> bool:
-    """Say whether Loki may mean another kind of value than a text: it gives these as the line spells them."""
+    """Return whether Loki may mean another kind of value than a text: it gives these as the line spells them."""
     if value.startswith(("{", "[")):
         return True
     try:

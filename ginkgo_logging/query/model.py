@@ -45,7 +45,7 @@ class Query:
     pattern: re.Pattern[str] | None = None
 
     def matches(self, row: Row) -> bool:
-        """Say whether *row* fulfils every condition but those on time, which a store looks at first."""
+        """Return whether *row* fulfils every condition but those on time, which a store looks at first."""
         if self.levels and row.get(fields.LEVEL) not in self.levels:
             return False
         for name, value in self.equal:

@@ -42,7 +42,7 @@ class Needle:
         return 1, 0
 
     def is_in(self, line: bytes) -> bool:
-        """Say whether *line* may match."""
+        """Return whether *line* may match."""
         return any(
             one in line if isinstance(one, bytes) else one.search(line) is not None
             for one in self.alternatives

@@ -24,7 +24,7 @@ class Span:
     is_small: bool = False
 
     def overlaps(self, start: int | None, end: int | None, late: int) -> bool:
-        """Say whether there can be a row from *start* on and before *end*, written up to *late* after it."""
+        """Return whether there can be a row from *start* on and before *end*, written up to *late* after it."""
         if self.is_small:
             late = 0
         # The lines by which the file's end is known may be late ones themselves.

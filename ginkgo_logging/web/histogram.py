@@ -49,7 +49,7 @@ async def histogram_of(service: AsyncLogService, filters: dict[str, Any], steps:
 async def _fitted(
     service: AsyncLogService, filters: dict[str, Any], steps: int
 ) -> tuple[int, dict[str, Any]]:
-    """Return where the steps begin, and *filters* from there to behind the last row.
+    """Return where the steps begin, and *filters* from there to just after the last row.
 
     Nothing lies before the first row, so the steps begin where a clock's would.
     """
@@ -59,11 +59,11 @@ async def _fitted(
     if not oldest or not newest:
         return end, {**filters, "start_time": filters["end_time"]}
     first, last = (timestamp_ns(row[fields.TIMESTAMP]) for row in (oldest[0], newest[0]))
-    behind = (last // _MICROSECOND + 1) * _MICROSECOND
-    step = _step(behind - first, steps)
-    step = _step(behind - first // step * step, steps)
+    after = (last // _MICROSECOND + 1) * _MICROSECOND
+    step = _step(after - first, steps)
+    step = _step(after - first // step * step, steps)
     start = first // step * step
-    times = {"start_time": rfc3339(start)} | ({"end_time": rfc3339(behind)} if behind < end else {})
+    times = {"start_time": rfc3339(start)} | ({"end_time": rfc3339(after)} if after < end else {})
     return start, filters | times
 
 

@@ -11,7 +11,7 @@ class LogPage(BaseModel):
     rows: list[dict[str, Any]] = Field(description="The JSON lines, as they were logged.")
     limit: int
     offset: int
-    more: bool = Field(description="Whether there are rows behind this page.")
+    more: bool = Field(description="Whether there are rows after this page.")
     end_time: str = Field(description="The end of what was asked; give it with the next page's `offset`.")
 
 

@@ -60,7 +60,7 @@ class LogStream(Response):
     """The answer: lines from now on, until the client leaves.
 
     ``id`` of an event is a place in time: a client that comes back with it as ``Last-Event-ID`` is first sent
-    what it missed. All that the stream holds is taken and given back within the call, so nothing stays behind
+    what it missed. All that the stream holds is taken and given back within the call, so nothing is left over
     however it ends.
     """
 

@@ -59,7 +59,7 @@ export class Listing {
     Object.assign(this, { active, first, last, hasBeenIn: true });
   }
 
-  // Lines behind those that are there. In a chain each shows how long after the one before it came.
+  // Lines after those that are there. In a chain each shows how long after the one before it came.
   append(lines, { chain = false } = {}) {
     const rows = document.createDocumentFragment();
     for (const line of lines) {

@@ -32,7 +32,7 @@ export function tellEmpty(name, state, ...buttons) {
   find("empty").hidden = false;
 }
 
-// A problem is told where the lines are missing: instead of them, or behind those that are there.
+// A problem is told where the lines are missing: instead of them, or after those that are there.
 export function tellProblem(error, { behind = false } = {}) {
   // What is no answer of the server is a fault of the page, and nobody else tells of it.
   if (!error.kind) console.error(error);
