@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from ginkgo_logging import config, context
+from ginkgo_logging.record_state import PLAIN_TYPES
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import PLAIN_TYPES
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

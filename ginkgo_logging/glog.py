@@ -23,8 +23,9 @@ from ginkgo_logging.logger_handlers import (
     is_of_type,
     writes_to,
 )
+from ginkgo_logging.record_state import TAKEN
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import TAKEN, rename_taken
+from ginkgo_logging.records import rename_taken
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.throttling import PatternStats
 

@@ -1,222 +1,26 @@
-"""What the pipe knows about one record, kept on the record itself for the handlers that follow.
+"""Find, make and read the state of a record, which is kept on the record for the handlers that follow.
 
 Filters of one dictConfig file are shared by handlers and run once per handler; keeping their findings here
 makes the second handler pay only for its own formatting and write.
 """
 
-import itertools
 import logging
 import os
-import pickle  # to see what a socket or a process queue could carry; nothing is ever unpickled here
 import threading
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any
 
 from ginkgo_logging import fields
-from ginkgo_logging.record_text import ErrorText, message_of, printable
-
-_bare_record = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
-
-BARE_LENGTH = len(_bare_record.__dict__)
-"""How many attributes a record has before anybody added one."""
-
-LAST_ATTRIBUTE = next(reversed(_bare_record.__dict__))
-"""The last of them, after which an added one stands."""
-
-ATTRIBUTES = frozenset(_bare_record.__dict__) | {"message", "asctime", "taskName"}
-"""Names that belong to the standard library on a record; `extra` may not use them."""
-
-STATE = "_ginkgo"
-"""The attribute that holds what this module keeps on a record; spelled out where every record passes."""
-
-UNSET = {fields.TRACE_ID: "", fields.SPAN_ID: "", fields.LOG_CATEGORY: fields.DEFAULT_CATEGORY}
-"""What a record's other attributes of ours are where nothing is bound."""
-
-ADDED = (STATE, *UNSET)
-"""What our filters put on a record."""
-
-# uvicorn sends the message a second time, with colour codes, under this name.
-TAKEN = ATTRIBUTES | {STATE}
-"""Names that a field of the caller's cannot have on a record."""
-
-NOT_EXTRA = TAKEN | {"color_message"}
-"""Names on a record that are no fields of the caller's."""
-
-PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
-"""Types of most values: they cannot change, and printing them runs none of the program's code."""
-
-# By name, so that nobody has to import what they are in.
-_UNCHANGEABLE = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "decimal.Decimal"})
-
-sequence = itertools.count(1)
-"""Numbers the records of this process."""
-
-
-class RecordState:
-    """What our filters found out about one record.
-
-    ``fields`` are the flat business fields (bound context, then `extra`), none of which has a core name.
-    ``context`` is the `ginkgo_logging.context.Context` that they are from, if they are from it alone.
-    ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
-    ``source`` is what ``message`` was made of, ``record.msg`` and ``record.args``: another package's filter may
-    replace them. ``masked_by`` is the masker that has seen all this, and ``seen`` what it saw. ``verdict`` is
-    the reason for which a filter of ours last refused the record (``suppressed``, ``sampled_out`` or
-    ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not look at it twice.
-    ``suppressed_count`` marks a summary line of the error flow control; ``printed_elsewhere`` one whose
-    traceback the interpreter prints itself.
-    """
-
-    # On the class, not in __init__: most stay as they are, and each assignment costs every record.
-    context: Any = None
-    message: str | None = None
-    source: tuple[object, object] | None = None
-    error: ErrorText | None = None
-    seen: tuple[object, ...] = ()
-    verdict: str | None = None
-    masked_by: object = None
-    processed_by: tuple[object, ...] = ()
-    refused_by: tuple[object, ...] = ()
-    suppressed_count: int | None = None
-    printed_elsewhere = False
-    masked = False
-    truncated = False
-
-    def __init__(self, own_fields: Mapping[str, Any], seq: int | None = None) -> None:
-        self.fields = own_fields
-        self.seq = next(sequence) if seq is None else seq
-
-    def __copy__(self) -> "RecordState":
-        state = RecordState.__new__(RecordState)
-        state.__dict__.update(self.__dict__)
-        return state
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Filters and maskers stay in their own process: another one masks what it gets by its own rules. A
-        # dict, for the other process may not know this package; `known_state` takes it.
-        error = None if self.error is None else tuple(self.error)
-        state = _portable(self.fields), self.seq, self.message, error, self.suppressed_count
-        return dict, (list(zip(_PORTABLE, state, strict=True)),)
-
-
-_PORTABLE = ("fields", "seq", "message", "error", "suppressed_count")
-
-
-def _received(state: dict[str, Any]) -> RecordState:
-    """Return the state that `RecordState.__reduce__` made a dict of."""
-    received = RecordState(state["fields"], state["seq"])
-    received.message, received.suppressed_count = state["message"], state["suppressed_count"]
-    received.error = None if state["error"] is None else ErrorText(*state["error"])
-    return received
-
-
-def _portable(own_fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy in which text stands for what cannot be pickled: one such value must not cost the line."""
-    return {
-        name: value if type(value) in PLAIN_TYPES or _is_picklable(value) else printable(value)
-        for name, value in own_fields.items()
-    }
-
-
-def is_unchangeable(value: object) -> bool:
-    """Return whether what was found out about *value* once holds for ever."""
-    kind = type(value)
-    try:
-        return kind in PLAIN_TYPES or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE
-    except Exception:  # noqa: BLE001 - a class may refuse to tell its name
-        return False
-
-
-def _is_picklable(value: object) -> bool:
-    try:
-        pickle.dumps(value, 1)
-    except Exception:  # noqa: BLE001 - a __reduce__ may raise anything
-        return False
-    return True
-
-
-@final
-class CompactState:
-    """The state of a record that says nothing but its message, what is bound and plain `extra`.
-
-    Never changed, since copies of a record share it. ``msg`` and ``args`` are what ``message`` was made of;
-    ``part`` is what a JSON line has of context and extra;
-    ``line``, if any, is what ``assembled_by`` made of it for this ``call``, ``created`` and ``process``.
-    """
-
-    # Not a tuple, which costs less: formatters and exporters of other packages write out every attribute of a
-    # record that is a sequence, and so the whole line a second time.
-    __slots__ = (
-        "args",
-        "assembled_by",
-        "call",
-        "context",
-        "created",
-        "extra",
-        "line",
-        "masked_by",
-        "message",
-        "msg",
-        "part",
-        "process",
-        "seq",
-    )
-
-    context: Any
-    extra: dict[str, Any] | None
-    seq: int
-    msg: object
-    args: object
-    message: str
-    part: bytes
-    masked_by: object
-    assembled_by: object
-    call: tuple[str, str, str, int]
-    created: float
-    process: int | None
-    line: bytes | None
-
-    def expand(self) -> RecordState:
-        """Return the same as a `RecordState`."""
-        bound = self.context.fields
-        state = RecordState(bound if self.extra is None else {**bound, **self.extra}, self.seq)
-        if self.extra is None:
-            state.context = self.context
-        state.message, state.masked_by = self.message, self.masked_by
-        return state
-
-    def has_extra_of(self, attributes: dict[str, Any]) -> bool:
-        """Return whether a record with *attributes* has the fields of `extra` as they were, and no others."""
-        extra = self.extra
-        if extra is None:
-            return len(attributes) == BARE_LENGTH + len(ADDED)
-        return len(attributes) == BARE_LENGTH + len(ADDED) + len(extra) and all(
-            attributes.get(name, ...) is value for name, value in extra.items()
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self.expand().__reduce__()
-
-
-def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: RecordState) -> None:
-    """Leave in *state*, made of *compact*, only what no filter of another package has replaced since."""
-    if record.msg is not compact.msg or record.args is not compact.args:
-        state.message = state.masked_by = None
-        return
-    state.source = record.msg, record.args
-    attributes, context = record.__dict__, compact.context
-    ids = context.trace_id or "", context.span_id or "", context.log_category or fields.DEFAULT_CATEGORY
-    if (
-        tuple(attributes.get(name) for name in UNSET) == ids
-        and compact.has_extra_of(attributes)
-        and not (record.exc_info or record.exc_text or record.stack_info)
-    ):
-        state.seen = visible(record)
-
-
-def visible(record: logging.LogRecord) -> tuple[object, ...]:
-    """Return what of *record* a masker sees, to be compared by identity: its parts, ids, and extra fields."""
-    extra = [one for item in record.__dict__.items() if item[0] not in TAKEN for one in item]
-    return record.msg, record.args, record.exc_info, record.exc_text, record.stack_info, *extra
+from ginkgo_logging.record_state import (
+    BARE_LENGTH,
+    LAST_ATTRIBUTE,
+    NOT_EXTRA,
+    PLAIN_TYPES,
+    CompactState,
+    RecordState,
+    received,
+)
+from ginkgo_logging.record_text import message_of, printable
 
 
 def state_of(record: logging.LogRecord) -> RecordState:
@@ -240,7 +44,7 @@ def known_state(record: logging.LogRecord) -> RecordState | None:
             _forget_replaced(record, state, expanded)
             attributes["_ginkgo"] = state = expanded
         elif type(state) is dict:
-            attributes["_ginkgo"] = state = _received(state)
+            attributes["_ginkgo"] = state = received(state)
     return state  # type: ignore[no-any-return]
 
 
@@ -251,6 +55,33 @@ def _renew_lock() -> None:
 
 _expanding = threading.RLock()  # reentrant: a signal handler may log
 os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: RecordState) -> None:
+    """Leave in *state*, made of *compact*, only what no filter of another package has replaced since."""
+    # What the message was made of is not kept, which would cost every record; it is plain, so made again.
+    if _plain_message(record) != state.message:
+        state.message = state.masked_by = None
+        return
+    state.source = record.msg, record.args
+    if compact.has_extra_of(record.__dict__) and not (
+        record.exc_info or record.exc_text or record.stack_info
+    ):
+        state.seen = visible(record)
+
+
+def _plain_message(record: logging.LogRecord) -> str | None:
+    """Return the message if making it runs none of the program's code."""
+    message: Any = record.msg
+    args: Any = record.args
+    if type(message) is not str or not args:
+        return message if type(message) is str else None
+    if type(args) is not tuple or not PLAIN_TYPES.issuperset(map(type, args)):
+        return None
+    try:
+        return message % args
+    except Exception:  # noqa: BLE001 - they do not fit any more
+        return None
 
 
 def attach_state(
@@ -322,3 +153,9 @@ def message_in(record: logging.LogRecord, state: RecordState) -> str:
 def is_prepared(record: logging.LogRecord) -> bool:
     """Return whether the standard QueueHandler has folded arguments and traceback into the message."""
     return record.args is None and record.__dict__.get("message") is record.msg
+
+
+def visible(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return what of *record* a masker sees, to be compared by identity, and how many attributes there are."""
+    seen = record.msg, record.args, record.exc_info, record.exc_text, record.stack_info
+    return *seen, len(record.__dict__)

@@ -25,7 +25,8 @@ from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers.fast_path import FastPath
 from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record, make_record
-from ginkgo_logging.records import ATTRIBUTES, known_state, state_of
+from ginkgo_logging.record_state import ATTRIBUTES
+from ginkgo_logging.records import known_state, state_of
 
 
 class SteppedMasking(MaskingFilter):

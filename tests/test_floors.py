@@ -19,7 +19,7 @@ FLOORS = (
     (
         "fields errors arguments lazy_pattern any_object masking error_patterns throttling sampling "
         "environment importing accounting forking watching json_line options record_factory caller "
-        "trace_headers transaction record_text records yaml_file"
+        "trace_headers transaction record_text record_state records yaml_file"
     ),
     # 1: what is bound, what was chosen
     "context propagation settings",

@@ -18,7 +18,8 @@ from ginkgo_logging import GLOG, context, fields
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.json_line import MARKER, TRUNCATED_FIELDS
-from ginkgo_logging.records import ATTRIBUTES, attach_state, state_of
+from ginkgo_logging.record_state import ATTRIBUTES
+from ginkgo_logging.records import attach_state, state_of
 
 CONTAINER_KEYS = {"container_id", "pod_name", "namespace"}
 

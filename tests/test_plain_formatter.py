@@ -181,7 +181,7 @@ class TestOneLine:
         Error text that is only in the state, as behind a queue, is shown.
         """
         record = make_record()
-        from ginkgo_logging.records import ErrorText
+        from ginkgo_logging.record_text import ErrorText
 
         state_of(record).error = ErrorText("E", "m", "Traceback\nE: m")
 

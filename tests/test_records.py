@@ -17,16 +17,9 @@ from lines import make_record, raised
 
 from ginkgo_logging import records
 from ginkgo_logging.context import Context
+from ginkgo_logging.record_state import ATTRIBUTES, CompactState, RecordState
 from ginkgo_logging.record_text import ErrorText, error_of, message_of, printable
-from ginkgo_logging.records import (
-    ATTRIBUTES,
-    CompactState,
-    RecordState,
-    attach_state,
-    known_state,
-    rename_taken,
-    state_of,
-)
+from ginkgo_logging.records import attach_state, known_state, rename_taken, state_of
 
 
 class Unprintable:

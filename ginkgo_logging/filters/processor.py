@@ -7,8 +7,9 @@ from typing import Any
 
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.fields import CORE, LEVEL
+from ginkgo_logging.record_state import UNSET, RecordState
 from ginkgo_logging.record_text import message_of, printable
-from ginkgo_logging.records import UNSET, RecordState, rename_taken, state_of
+from ginkgo_logging.records import rename_taken, state_of
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], Any]
 

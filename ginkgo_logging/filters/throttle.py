@@ -16,8 +16,9 @@ from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.error_patterns import pattern_of
 from ginkgo_logging.filters.masking import mask_text
 from ginkgo_logging.forking import reset_in_child
+from ginkgo_logging.record_state import STATE, UNSET, RecordState
 from ginkgo_logging.record_text import message_of
-from ginkgo_logging.records import STATE, UNSET, RecordState, state_of
+from ginkgo_logging.records import state_of
 from ginkgo_logging.throttling import OTHERS, Summary, Throttle
 
 _LONGEST_KEY = 500

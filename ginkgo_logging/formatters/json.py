@@ -27,8 +27,9 @@ from ginkgo_logging.fields import (
 )
 from ginkgo_logging.formatters.line_parts import CLOCK_ERROR, LineParts
 from ginkgo_logging.json_line import encode_capped
+from ginkgo_logging.record_state import RecordState
 from ginkgo_logging.record_text import ErrorText, error_of
-from ginkgo_logging.records import RecordState, message_in, rename_taken, state_of
+from ginkgo_logging.records import message_in, rename_taken, state_of
 
 _CONTAINER_METADATA = (fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)
 

@@ -16,7 +16,8 @@ from ginkgo_logging.context import Context
 from ginkgo_logging.environment import HostMetadata
 from ginkgo_logging.json_line import encode
 from ginkgo_logging.masking import Masker
-from ginkgo_logging.records import RecordState, is_unchangeable, message_in
+from ginkgo_logging.record_state import RecordState, is_unchangeable
+from ginkgo_logging.records import message_in
 
 Call = tuple[str, str, str, int]
 """Level, logger, file and line of a call."""

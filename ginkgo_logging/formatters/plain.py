@@ -5,8 +5,9 @@ import time
 from typing import Any, Literal
 
 from ginkgo_logging.fields import DEFAULT_CATEGORY
+from ginkgo_logging.record_state import RecordState
 from ginkgo_logging.record_text import error_of, printable
-from ginkgo_logging.records import RecordState, message_in, state_of
+from ginkgo_logging.records import message_in, state_of
 
 LAYOUT = "%(asctime)s %(levelname)-8s %(name)s %(ids)s%(message)s%(fields)s (%(filename)s:%(lineno)d)"
 """The default line. ``ids`` is ``[category trace_id] `` where set, ``fields`` the business fields."""

@@ -11,8 +11,9 @@ from typing import Any, TextIO
 from ginkgo_logging import arguments
 from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
 from ginkgo_logging.handlers.stream import StreamHandler
+from ginkgo_logging.record_state import STATE, RecordState
 from ginkgo_logging.record_text import ErrorText, error_of
-from ginkgo_logging.records import STATE, RecordState, message_in, state_of
+from ginkgo_logging.records import message_in, state_of
 
 _MESSAGE_WIDTH = 48
 _NAME_WIDTH = 16

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from ginkgo_logging import fields
 from ginkgo_logging.environment import host_metadata
 from ginkgo_logging.handlers.base import CountingHandler
+from ginkgo_logging.record_state import ATTRIBUTES, RecordState
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import ATTRIBUTES, RecordState, state_of
+from ginkgo_logging.records import state_of
 from ginkgo_logging.transaction import lock
 
 try:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import structlog
 
 from ginkgo_logging.accounting import reporter
+from ginkgo_logging.record_state import TAKEN
 from ginkgo_logging.record_text import printable
-from ginkgo_logging.records import TAKEN, rename_taken
+from ginkgo_logging.records import rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
