@@ -73,7 +73,8 @@ def log_routes(
     router = APIRouter(dependencies=list(dependencies), route_class=LogRoute, tags=["logs"])
     asked = service if isinstance(service, AsyncLogService) else AsyncLogService(service)
     others = frozenset(other_parameters)
-    _add_questions(router, asked, others)
+    _add_search(router, asked, others)
+    _add_counts(router, asked, others)
     _add_trace(router, asked, others)
     _add_stream(router, asked, streams, others, heartbeat)
     if page:
@@ -81,7 +82,7 @@ def log_routes(
     return router
 
 
-def _add_questions(router: APIRouter, service: AsyncLogService, others: frozenset[str]) -> None:
+def _add_search(router: APIRouter, service: AsyncLogService, others: frozenset[str]) -> None:
     @router.get(
         "/logs",
         response_model=LogPage,
@@ -104,6 +105,8 @@ def _add_questions(router: APIRouter, service: AsyncLogService, others: frozense
             }
         )
 
+
+def _add_counts(router: APIRouter, service: AsyncLogService, others: frozenset[str]) -> None:
     @router.get(
         "/logs/count",
         response_model=LogCount,
