@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ginkgo_logging.errors import QueryError
-from ginkgo_logging.query.model import Order, Query, nanoseconds, text_of, timestamp_ns
+from ginkgo_logging.query.model import Order, Query, length_ns, nanoseconds, text_of, timestamp_ns
 from ginkgo_logging.query.patterns import translate
 
 Time = datetime | str
@@ -75,7 +75,7 @@ def parse_step(value: object, asked: Query) -> int:
         raise QueryError(
             f"{'start_time' if asked.start is None else 'end_time'}: a histogram needs both ends"
         )
-    length = value // timedelta(microseconds=1) * 1000
+    length = length_ns(value)
     if asked.end - asked.start > MOST_STEPS * length:
         raise QueryError(f"step: {value} makes more than {MOST_STEPS:,} steps")
     return length

@@ -13,7 +13,7 @@ from ginkgo_logging.query.file_text import FileChanged
 from ginkgo_logging.query.following import Follower
 from ginkgo_logging.query.line_scan import Buffer, Found, Scan
 from ginkgo_logging.query.log_files import families, opened
-from ginkgo_logging.query.model import Order, Query, Row, text_of
+from ginkgo_logging.query.model import Order, Query, Row, length_ns, text_of
 from ginkgo_logging.query.time_order import InOrder, unordered
 from ginkgo_logging.query.time_probe import Tolerance
 from ginkgo_logging.query.time_span import Span, spans
@@ -22,7 +22,6 @@ JITTER: Final = timedelta(seconds=60)
 LATE: Final = timedelta(minutes=5)
 
 _TRIES: Final = 100
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 Answer = TypeVar("Answer")
 Key = tuple[int, int, bytes]
@@ -49,7 +48,7 @@ class FilesBackend:
         if any("\0" in str(path) for path in paths):
             raise ConfigError(f"no file has a name with a NUL in it: {', '.join(map(repr, paths))}")
         self.paths = tuple(Path(path).expanduser().absolute() for path in paths)
-        self._tolerance = Tolerance(_nanoseconds(jitter), _nanoseconds(max(jitter, late)))
+        self._tolerance = Tolerance(length_ns(jitter), length_ns(max(jitter, late)))
 
     @property
     def missing(self) -> list[Path]:
@@ -133,10 +132,6 @@ def _after(items: Iterator[Found], last: Key, times: int, order: Order) -> Itera
             yield item
             break
     yield from items
-
-
-def _nanoseconds(length: timedelta) -> int:
-    return length // _MICROSECOND * 1000
 
 
 def _restless() -> ServiceUnavailable:

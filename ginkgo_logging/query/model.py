@@ -151,8 +151,9 @@ def order_of(row: Row, line: bytes) -> tuple[int, int, bytes]:
 # --- time ---------------------------------------------------------------------------------------------------
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MICROSECOND: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-_LAST_MICROSECOND: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST_MICROSECOND: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_MICROSECOND: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _RFC_3339: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -175,7 +176,12 @@ def nanoseconds(moment: datetime) -> int:
     """
     # Local time near the years 1 and 9999 raises OverflowError; callers know which argument it was.
     aware = moment.astimezone() if moment.tzinfo is None else moment
-    return (aware - _EPOCH) // timedelta(microseconds=1) * 1000
+    return length_ns(aware - _EPOCH)
+
+
+def length_ns(length: timedelta) -> int:
+    """Return a length of time in nanoseconds."""
+    return length // _MICROSECOND * 1000
 
 
 def rfc3339(moment: int) -> str:

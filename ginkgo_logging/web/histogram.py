@@ -6,9 +6,9 @@ from typing import Any, Final, cast
 
 from ginkgo_logging import fields
 from ginkgo_logging.query import AsyncLogService, arguments
-from ginkgo_logging.query.model import rfc3339, timestamp_ns
+from ginkgo_logging.query.model import NANOSECONDS, rfc3339, timestamp_ns
 
-_SECOND: Final = 1_000_000_000
+_SECOND: Final = NANOSECONDS
 _MICROSECOND: Final = 1000
 _STEPS: Final = [
     *(_SECOND // part for part in (100, 50, 20, 10, 5, 2)),
