@@ -580,7 +580,7 @@ def test_every_response_of_fastapi_has_the_trace(
 
 
 def test_starlette_tells_templates_too() -> None:
-    """The template of a route behind a mount is whole; files of a mount have their path."""
+    """The template of a route below a mount is whole; files of a mount have their path."""
     requests = _collector(LOGGER)
 
     async def endpoint(_: Any) -> PlainTextResponse:

@@ -1,4 +1,4 @@
-"""caller_finder: the place that the standard library finds, whoever calls and however deep."""
+"""caller_finder: the place that the standard library finds, from any caller at any depth."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""FastPath: one function does what three filters and a formatter do, and leaves the same behind."""
+"""FastPath: one function does what three filters and a formatter do, and leaves the same on the record."""
 
 import json
 import logging
@@ -253,7 +253,7 @@ def _asked(record: logging.LogRecord) -> None:
 )
 def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     """
-    A record that a filter of another package has changed, or asked for its state, is looked at anew.
+    A record that a filter of another package has changed, or asked for its state, is looked at again.
     """
     first, second = two_that_share_filters()
     record = with_extra(record_of("a plain line: %s", ("text",)), order="o-1")
@@ -339,7 +339,7 @@ def test_the_second_handler_masks_what_is_bound_by_rules_that_it_knows_already()
 
 def test_a_record_can_be_sent_to_another_process() -> None:
     """
-    A socket handler behind ours pickles the record's attributes; the other side masks by its own rules.
+    A socket handler after ours pickles the record's attributes; the other side masks by its own rules.
     """
     collector = at_once()
     collector.handle(record_of("before"))

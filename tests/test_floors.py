@@ -219,7 +219,7 @@ def test_no_cycles() -> None:
 
 def test_imports_stand_at_the_top() -> None:
     """
-    Whoever opens a file sees at its top what it needs; the exceptions are listed here with their reasons.
+    A file says at its top what it needs; the exceptions are listed here with their reasons.
     """
     hidden = {
         (one.by, one.of if one.of.startswith(PACKAGE) else part(one.of))

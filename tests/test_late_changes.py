@@ -1,4 +1,4 @@
-"""What another filter adds or changes between two handlers, or behind our context filter, is masked, too."""
+"""What another filter adds or changes between two handlers, or after our context filter, is masked, too."""
 
 import copy
 import json
@@ -229,7 +229,7 @@ class TestLoggerName:
     @pytest.mark.parametrize("formatter", ["json", "plain"])
     def test_masked_on_every_path(self, formatter: str, log: str) -> None:
         """
-        The name of a logger is masked, on the fast path, behind it, and where no masking filter follows.
+        The name of a logger is masked, on the fast path, after it, and where no masking filter follows.
         """
         masking = MaskingFilter()
         formats = {"json": JsonFormatter, "plain": PlainFormatter}

@@ -511,7 +511,7 @@ def test_tail_begins_when_it_is_called(server: LokiServer, service: LogService) 
 
 def test_tail_goes_on_after_an_outage(server: LokiServer, service: LogService) -> None:
     """
-    Whoever asks again after an error gets what was written meanwhile, once.
+    A caller that asks again after an error gets what was written meanwhile, once.
     """
     with closing(service.follow()) as rows:
         assert next(rows) is None

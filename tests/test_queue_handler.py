@@ -117,7 +117,7 @@ def test_a_plain_record_is_only_looked_at_by_its_caller() -> None:
 
 def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
     """
-    Whoever overrides `emit` decides about plain records, too.
+    A subclass that overrides `emit` decides about plain records, too.
     """
     seen = []
 
@@ -136,7 +136,7 @@ def test_a_subclass_with_an_emit_of_its_own_gets_every_record() -> None:
 
 def test_a_subclass_with_a_prepare_of_its_own_prepares_every_record() -> None:
     """
-    Whoever overrides `prepare`, as for the standard QueueHandler, does so for plain records, too.
+    A subclass that overrides `prepare`, as for the standard QueueHandler, does so for plain records, too.
     """
     prepared = []
 
