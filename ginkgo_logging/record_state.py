@@ -1,4 +1,4 @@
-"""What is kept on a record: RecordState, and for most records CompactState; the names that they stand beside."""
+"""What is kept on a record: RecordState, for most records CompactState; and the names of its other attributes."""
 
 import itertools
 import logging
