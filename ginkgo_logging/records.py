@@ -15,7 +15,8 @@ from ginkgo_logging.record_state import (
     BARE_LENGTH,
     LAST_ATTRIBUTE,
     NOT_EXTRA,
-    PLAIN_TYPES,
+    TAKEN,
+    UNSET,
     CompactState,
     RecordState,
     received,
@@ -59,29 +60,18 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: RecordState) -> None:
     """Leave in *state*, made of *compact*, only what no filter of another package has replaced since."""
-    # What the message was made of is not kept, which would cost every record; it is plain, so made again.
-    if _plain_message(record) != state.message:
+    if record.msg is not compact.msg or record.args is not compact.args:
         state.message = state.masked_by = None
         return
     state.source = record.msg, record.args
-    if compact.has_extra_of(record.__dict__) and not (
-        record.exc_info or record.exc_text or record.stack_info
+    attributes, context = record.__dict__, compact.context
+    ids = context.trace_id or "", context.span_id or "", context.log_category or fields.DEFAULT_CATEGORY
+    if (
+        tuple(attributes.get(name) for name in UNSET) == ids
+        and compact.has_extra_of(attributes)
+        and not (record.exc_info or record.exc_text or record.stack_info)
     ):
         state.seen = visible(record)
-
-
-def _plain_message(record: logging.LogRecord) -> str | None:
-    """Return the message if making it runs none of the program's code."""
-    message: Any = record.msg
-    args: Any = record.args
-    if type(message) is not str or not args:
-        return message if type(message) is str else None
-    if type(args) is not tuple or not PLAIN_TYPES.issuperset(map(type, args)):
-        return None
-    try:
-        return message % args
-    except Exception:  # noqa: BLE001 - they do not fit any more
-        return None
 
 
 def attach_state(
@@ -156,6 +146,6 @@ def is_prepared(record: logging.LogRecord) -> bool:
 
 
 def visible(record: logging.LogRecord) -> tuple[object, ...]:
-    """Return what of *record* a masker sees, to be compared by identity, and how many attributes there are."""
-    seen = record.msg, record.args, record.exc_info, record.exc_text, record.stack_info
-    return *seen, len(record.__dict__)
+    """Return what of *record* a masker sees, to be compared by identity: its parts, ids, and extra fields."""
+    extra = [one for item in record.__dict__.items() if item[0] not in TAKEN for one in item]
+    return record.msg, record.args, record.exc_info, record.exc_text, record.stack_info, *extra

@@ -81,7 +81,7 @@ def test_filter_before_masking(other: Any, log: str, formatter: str, with_first:
 
 def test_late_attribute_in_a_format_of_another_package() -> None:
     """
-    An attribute that a filter put behind what ours put there is masked by its name; another prints as itself.
+    An attribute that a filter added after ours is masked by its name; another prints as itself.
     """
     kept = object()
     handler = Collector(

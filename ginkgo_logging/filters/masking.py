@@ -3,24 +3,22 @@
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping
-from itertools import takewhile
 from operator import is_
 from typing import Any
 
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.fields import LOG_CATEGORY, SPAN_ID, TRACE_ID
-from ginkgo_logging.lazy_pattern import lazy_pattern
 from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
 from ginkgo_logging.record_state import (
     ADDED,
     ATTRIBUTES,
-    NOT_EXTRA,
+    BARE_LENGTH,
     STATE,
     UNSET,
     RecordState,
     is_unchangeable,
 )
-from ginkgo_logging.record_text import ErrorText, error_of, printable
+from ginkgo_logging.record_text import ErrorText, error_of, may_cut_argument, printable
 from ginkgo_logging.records import extra_of, is_prepared, message_in, state_of, visible
 
 WITHHELD = "[withheld: masking failed]"
@@ -78,9 +76,11 @@ class MaskingFilter(logging.Filter):
             self._mask_ids(record, state, ids)
         if state.fields:
             self._mask_fields(record, state)
-        if next(reversed(attributes)) not in ADDED:  # what comes after these was added later
-            late = takewhile(lambda name: name not in ADDED, reversed(attributes))
-            self._mask_attributes(record, state, [name for name in late if name not in NOT_EXTRA])
+        if len(attributes) > BARE_LENGTH + len(ADDED):
+            own = state.fields
+            # Those that are in none of our fields were added, or changed, by another filter.
+            other = [n for n, value in extra_of(record).items() if not _is_one_of(own, n, value)]
+            self._mask_attributes(record, state, other)
         if record.exc_info or record.exc_text or state.error is not None:
             self._mask_error(record, state)
         if record.stack_info:
@@ -115,7 +115,7 @@ class MaskingFilter(logging.Filter):
     def _hides_argument(self, record: logging.LogRecord) -> bool:
         """Return whether an argument holds a secret of which the message shows a part only, as for ``%.3s``."""
         template = record.msg
-        if type(template) is not str or "." not in template or not _PRECISION.search(template):
+        if type(template) is not str or not may_cut_argument(template):
             return False
         return self.masker.examined({"args": record.args})[1]
 
@@ -155,7 +155,7 @@ class MaskingFilter(logging.Filter):
         self._mask_attributes(record, state, extra_of(record))
 
     def _mask_attributes(self, record: logging.LogRecord, state: RecordState, names: Iterable[str]) -> None:
-        """Mask attributes of *record*; an object that neither tells nor prints a secret stays what it is."""
+        """Mask attributes of *record*; of an object that masking does not know, its text stays."""
         attributes, masker = record.__dict__, self.masker
         for name in names:
             if name in UNSET:
@@ -163,13 +163,9 @@ class MaskingFilter(logging.Filter):
             value = attributes[name]
             examined, hid = masker.examined({name: value})
             masked = examined.get(name, WITHHELD)
-            if not hid and masked is not value:
-                try:
-                    hid = not masker.is_clean(repr(value))
-                except Exception:  # noqa: BLE001 - as it does not print, its class stands for it
-                    attributes[name] = masked
-            if hid:
-                attributes[name], state.masked = masked, True
+            if masked is not value:
+                # Also where nothing is hidden: of an object, only its text was looked at.
+                attributes[name], state.masked = masked, state.masked or hid
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
         is_new = (
@@ -219,8 +215,10 @@ _COPIES = ("message", "color_message")
 """Where a formatter, or uvicorn, keeps the message a second time."""
 _EXC_INFO = 2
 """Where in `visible` the exception stands."""
-# A conversion that may cut its argument.
-_PRECISION = lazy_pattern(r"%[^%a-zA-Z]*\.")
+
+
+def _is_one_of(own: Mapping[str, object], name: str, value: object) -> bool:
+    return own.get(name, ...) is value or own.get(f"{name}_", ...) is value
 
 
 def _is_seen(record: logging.LogRecord, state: RecordState) -> bool:

@@ -24,6 +24,7 @@ from ginkgo_logging.record_state import (
     CompactState,
     sequence,
 )
+from ginkgo_logging.record_text import may_cut_argument
 
 _ERROR = logging.ERROR
 _REMEMBERED = 4096
@@ -89,7 +90,7 @@ class FastPath:
         extra = None
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             if "_ginkgo" in attributes:
-                return self._line_for_next_handler(attributes, call, created, process)
+                return self._line_for_next_handler(record, call, created, process)
             texts: list[str] = []
             extra = self._plain_extra(attributes, texts)
             if extra is None:
@@ -100,6 +101,8 @@ class FastPath:
             for argument in args:
                 if type(argument) not in PLAIN_TYPES:
                     return None
+            if "." in message and may_cut_argument(message):
+                return None
             try:
                 message %= args
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
@@ -127,6 +130,8 @@ class FastPath:
         state.context = context
         state.extra = extra
         state.seq = seq
+        state.msg = record.msg
+        state.args = args
         state.message = message
         state.part = part
         state.masked_by = masker
@@ -142,16 +147,19 @@ class FastPath:
         return line
 
     def _line_for_next_handler(
-        self, attributes: dict[str, Any], call: Call, created: float, process: int | None
+        self, record: logging.LogRecord, call: Call, created: float, process: int | None
     ) -> bytes | None:
         """Return the line of a record that took the fast path in another handler; None as `line` does."""
+        attributes = record.__dict__
         state = attributes.get("_ginkgo")
         if type(state) is not CompactState or state.masked_by is not self._masker:
             return None
         found = state.context.found
         if found is None or found[0] is not self._masker:
             return None
-        # These, and what the line was made from, another package's filter or formatter may have changed since.
+        # What the line was made from, another package's filter or formatter may have changed since.
+        if record.msg is not state.msg or record.args is not state.args:
+            return None
         ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
         if ids != found[2:] or not state.has_extra_of(attributes):
             return None
