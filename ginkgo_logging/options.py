@@ -75,9 +75,10 @@ def switch(value: object) -> bool:
 
 
 def names(value: object) -> tuple[str, ...]:
-    """Read a list of names; a text is split at its commas."""
+    """Read a list of names; a text is split at its commas, and only a list may have no name in it."""
     if isinstance(value, str):
-        value = [name for name in value.split(",") if name.strip()]
+        # Blanks and commas alone are kept, to be refused below: [] says on purpose that there is no name.
+        value = [name for name in value.split(",") if name.strip()] or [value]
     if isinstance(value, Collection) and not isinstance(value, Mapping):
         given = list(value)
         # A name of punctuation alone would mask nothing.

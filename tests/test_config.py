@@ -743,6 +743,7 @@ def test_defaults_keep_what_is_valid(home: Path, read_rows: ReadRows) -> None:
         ("mask_fields: [my_ssn, 5, '---']", "my_ssn=*** password=*** page=4 x-1"),
         ("mask_fields: {my_ssn: 1, password: 2}", "my_ssn=*** password=*** page=4 x-1"),
         ("mask_fields: 5", "my_ssn=1 password=*** page=4 x-1"),
+        ("mask_fields: ' , '", "my_ssn=1 password=*** page=4 x-1"),
         ("mask_patterns: ['x-([0-9])', '(']", "my_ssn=1 password=*** page=4 x-***"),
         ("mask_allow: [page, 5], mask_fields: [page]", "my_ssn=1 password=2 page=*** x-1"),
     ],

@@ -58,8 +58,8 @@ WRONG = {
     "container_json_output": ["''"],
     "local_file_enabled": ["jein"],
     "local_file_path": ["''", "7", "~nobody-of-this-name/x.log", r'"a\0b"'],
-    "mask_fields": ["7", "[1]", "['']", "{a: b}"],
-    "mask_allow": ["true"],
+    "mask_fields": ["7", "[1]", "['']", "{a: b}", "''", "' '", "','", "' , '"],
+    "mask_allow": ["true", "','"],
     "mask_patterns": ["'('", "[a, '[']", "7", "['']"],
     "throttle_enabled": ["5"],
     "throttle_limit": ["0", "-1", "2.5", "many", "true"],
@@ -248,6 +248,32 @@ def test_wrong_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGGING_MODE", "docker")
 
     assert "LOGGING_MODE: 'docker' is not allowed; it must be one of auto, container, local" == fault()
+
+
+@pytest.mark.parametrize("value", [" ", ",", " , "])
+def test_variable_without_a_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """
+    Blanks and commas alone are no list of names; they do not switch masking off.
+    """
+    monkeypatch.setenv("LOGGING_MASK_FIELDS", value)
+
+    assert f"LOGGING_MASK_FIELDS: {value!r} is not allowed; it must be a list of names" == fault()
+
+
+def test_argument_without_a_name() -> None:
+    """
+    A text without a name is refused as an argument too.
+    """
+    assert "setup(mask_fields=): '' is not allowed; it must be a list of names" == fault(mask_fields="")
+
+
+def test_mask_nothing(write: Write) -> None:
+    """
+    A list without names is a choice: nothing is masked by name.
+    """
+    write("logging: {mask_fields: []}")
+
+    assert () == load().mask_fields == load(mask_fields=()).mask_fields
 
 
 def test_wrong_argument() -> None:
