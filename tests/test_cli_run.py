@@ -383,8 +383,24 @@ def test_interrupt_from_the_keyboard(write: Callable[[str, str], Path]) -> None:
         "# coding: gbk\nprint('价格')\n1/0".encode("gbk"),
         b"print('a')\r\nprint('b')\r\n",
         b"#!/usr/bin/env python3\n\x0cprint('form feed')",
+        b"#!/usr/bin/env python3\n# coding: latin-1\n# \xe9\nprint(1)\n",
+        b"# coding: latin-1-unix\nprint('\xe9')\n",
+        b"x = '\xc3\xa9'\n# coding: nosuch\nprint(x)\n",
+        b"# coding: utf-8\n# \xe9\nprint(1)\n",
+        b"\xef\xbb\xbf# \xe9\nprint(1)\n",
     ],
-    ids=["bom", "latin-1", "gbk", "crlf", "form feed"],
+    ids=[
+        "bom",
+        "latin-1",
+        "gbk",
+        "crlf",
+        "form feed",
+        "on line 2",
+        "as Emacs says",
+        "below code",
+        "comment in a file that says UTF-8",
+        "comment after a BOM",
+    ],
 )
 def test_source_encodings(write: Callable[[str, str], Path], source: bytes) -> None:
     """
@@ -408,6 +424,9 @@ def test_source_encodings(write: Callable[[str, str], Path], source: bytes) -> N
         b"# coding: utf-8\nprint('\xe9')\n",
         b"\n\nprint('\xe9')\n# coding: latin-1\n1/0\n",
         b"\xef\xbb\xbfprint('\xe9')\n",
+        b"x = 1  # \xe9\nprint(x)\n",
+        b"x = 1\n# coding: latin-1\n# \xe9\nprint(x)\n",
+        b"# coding: ascii\n# \xe9\nprint(1)\n",
     ],
     ids=[
         "undeclared",
@@ -418,6 +437,9 @@ def test_source_encodings(write: Callable[[str, str], Path], source: bytes) -> N
         "utf-8",
         "declared late",
         "after a BOM",
+        "in a comment",
+        "in a comment, declared below code",
+        "in a comment of ascii",
     ],
 )
 def test_source_that_does_not_decode(write: Callable[[str, str], Path], source: bytes) -> None:

@@ -25,6 +25,7 @@ which sets itself up. It finds --mode and --config in its environment, as LOGGIN
 """
 _TAKE_A_VALUE = ("--config", "--mode", "--trace-id")
 _ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
+_BLANK = re.compile(rb"^[ \t\f]*(?:#|$)")
 _UTF8_BOM = b"\xef\xbb\xbf"
 
 # The interpreter that runs the console script goes on using the namespace of its __main__, but does not own it.
@@ -168,6 +169,8 @@ def _read_code(source: bytes) -> types.CodeType | None:
 def _compiled(path: str, source: bytes) -> types.CodeType:
     """Compile *source*; bytes that do not decode are reported as the interpreter does for a file."""
     try:
+        if _declared_encoding(source) is None and not source.startswith(_UTF8_BOM):
+            source.decode()  # compile() does not look into comments
         return compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, UnicodeDecodeError):
         problem = _decoding_problem(path, source)
@@ -176,10 +179,20 @@ def _compiled(path: str, source: bytes) -> types.CodeType:
     raise SyntaxError(problem)
 
 
+def _declared_encoding(source: bytes) -> str | None:
+    """Return the encoding that the first line names, or the second one below a blank or a comment."""
+    for line in source.splitlines()[:2]:
+        if match := _ENCODING.match(line):
+            return match[1].decode()
+        if not _BLANK.match(line):
+            break
+    return None
+
+
 def _decoding_problem(path: str, source: bytes) -> str | None:
     """Return what the interpreter says of a file that does not decode; None if `compile` says the same."""
-    declared = next((match for line in source.splitlines()[:2] if (match := _ENCODING.match(line))), None)
-    name = declared[1].decode() if declared else "utf-8"
+    declared = _declared_encoding(source)
+    name = declared or "utf-8"
     try:
         source.decode(name)
     except LookupError:
