@@ -17,7 +17,7 @@ from ginkgo_logging.importing import forget, when_imported
 from ginkgo_logging.integrations import servers
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.transaction import lock
-from ginkgo_logging.watching import Stamp, Watcher, stamps_of
+from ginkgo_logging.watching import Stamp, Watcher, is_empty, stamps_of
 
 __all__ = ["SetupCall", "last_setup", "setup", "setup_again", "setup_or_defaults", "shutdown"]
 
@@ -100,17 +100,29 @@ def _load(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     *,
     here: Path = Path(),
+    before: Mapping[Path, Stamp] | None = None,
     mode: str | None = None,
     **arguments: object,
 ) -> _Found:
-    """Read the settings; relative paths begin at *here*, which a program may have left since."""
+    """Read the settings; relative paths begin at *here*, which a program may have left since.
+
+    *before* are the stamps of the files that are in force.
+    """
     absolute = _absolute(here)
     seen = stamps_of(_settings_file(absolute))  # before it is read, so that a change in between is one
+    _refuse_emptied(seen, before or {})
     chosen = settings.load(mode=mode, **arguments)
     if mode is None:
         chosen = _in_mode_of(config if isinstance(config, str) else chosen.config, chosen)
     seen |= stamps_of(places(chosen, config, absolute))
     return chosen, functools.partial(find, chosen, config, here), seen
+
+
+def _refuse_emptied(now: Mapping[Path, Stamp], before: Mapping[Path, Stamp]) -> None:
+    """Refuse a file that has lost what was in it: it may be about to be written anew."""
+    for path, stamp in now.items():
+        if is_empty(stamp) and not (before.get(path) is None or is_empty(before[path])):
+            raise ConfigError(f"{path}: is empty now; if the defaults are meant, delete it")
 
 
 def _absolute(here: Path) -> Path:
@@ -258,13 +270,19 @@ def _watch(load: Callable[..., _Found] | None, seen: dict[Path, Stamp] | None = 
             _watcher.stop()
         _watcher = None
         if load is not None:
-            find_again = functools.partial(load, here=_absolute(Path()))
-            _watcher = watcher = Watcher(lambda: _reload(find_again, watcher), seen or {})
+            in_force = dict(seen or {})
+            find_again = functools.partial(load, here=_absolute(Path()), before=in_force)
+            _watcher = watcher = Watcher(lambda: _reload(find_again, watcher, in_force), seen or {})
             watcher.start()
 
 
-def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] | None:
-    """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it."""
+def _reload(
+    load: Callable[[], _Found], watcher: Watcher, in_force: dict[Path, Stamp]
+) -> dict[Path, Stamp] | None:
+    """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it.
+
+    *in_force* are the stamps of the files that were applied last; those applied now take their place.
+    """
     seen = None
     try:
         generation = applying.generation()
@@ -287,6 +305,8 @@ def _reload(load: Callable[[], _Found], watcher: Watcher) -> dict[Path, Stamp] |
     except Exception:
         _own_logger.exception("the logging configuration stays as it was")
         return seen
+    in_force.clear()
+    in_force.update(seen)
     _own_logger.info("logging is configured anew from %s", ", ".join(file.name for file in files))
     return seen
 

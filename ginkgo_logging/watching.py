@@ -48,6 +48,11 @@ def _above(path: str) -> Iterator[str]:
         path = parent
 
 
+def is_empty(stamp: Stamp) -> bool:
+    """Return whether there is a file with nothing in it."""
+    return stamp is not None and stamp[2] == 0
+
+
 class Watcher:
     """Call *changed* in a daemon thread when a file of *seen* has changed and is at rest again, and on SIGHUP.
 

@@ -137,6 +137,40 @@ def test_a_broken_edit_changes_nothing_and_is_told(rows: Rows, drop_in: Path, te
     assert logging.DEBUG == logging.getLogger("app").level
 
 
+def test_an_emptied_file_changes_nothing_and_is_told(rows: Rows, home: Path) -> None:
+    """A config.yaml that an editor has emptied, and not written yet, does not take the settings away."""
+    (home / ".ginkgo").mkdir(mode=0o700)
+    settings_file = home / ".ginkgo" / "config.yaml"
+    write(settings_file, "logging: {mask_fields: [shoe_size]}")
+    setup(watch=True)
+    write(settings_file, "")
+
+    faults = [reload(rows)["message"], reload(rows)["message"]]
+    GLOG.INFO("shoe_size=%s", "43x")
+
+    fault = (
+        f"the logging configuration stays as it was: {settings_file}: is empty now; if the defaults are meant"
+    )
+    assert [True, True] == [one.startswith(fault) for one in faults]
+    assert "shoe_size=***" == rows()[-1]["message"]
+
+
+def test_a_file_that_goes_or_was_empty_before_means_the_defaults(rows: Rows, home: Path) -> None:
+    """To delete config.yaml takes the settings away; one without anything in it has none to lose."""
+    (home / ".ginkgo").mkdir(mode=0o700)
+    settings_file = home / ".ginkgo" / "config.yaml"
+    write(settings_file, "logging: {level: {console: ERROR}}")
+    setup(watch=True)
+    settings_file.unlink()
+    reload(rows)
+    assert "INFO" == GLOG.get_current_levels()["handlers"]["console"]
+    write(settings_file, "")
+
+    told = [reload(rows)["level"], reload(rows)["level"]]
+
+    assert ["info", "info"] == told
+
+
 def test_each_different_fault_is_told(rows: Rows, drop_in: Path) -> None:
     """However many edits in a row are broken, the error flow control takes no fault for another one."""
     setup(watch=True)
