@@ -20,9 +20,11 @@ from typing import Any
 
 import pytest
 from loki_server import JSON, LokiServer, Reply, Request, push, recorded_reply, recording, running
+from waiting import until
 
 from ginkgo_logging.errors import ConfigError, QueryError, ServiceUnavailable
 from ginkgo_logging.query import LogService, Query, arguments, loki_client
+from ginkgo_logging.query.background import in_background
 from ginkgo_logging.query.loki import Access, LokiBackend
 from ginkgo_logging.query.model import NANOSECONDS, rfc3339
 from ginkgo_logging.settings import Settings
@@ -606,6 +608,66 @@ def test_faults(server: LokiServer, name: str) -> None:
             service.query_logs()
 
     assert str(caught.value).startswith(f"{server.url}: ")
+
+
+def test_a_head_that_does_not_end_costs_nothing_afterwards(server: LokiServer) -> None:
+    """
+    When the time of a question is over, so are its thread and its connection, though the server still sends.
+    """
+    server.always = Reply(drip_head=0.3)  # for longer than `until` waits
+    with LogService(LokiBackend(Access(server.url), timeout=0.5)) as service:
+        for _ in range(3):
+            with pytest.raises(ServiceUnavailable, match="no answer within"):
+                service.query_logs()
+
+        until(lambda: not questions(), "the threads of the questions end")
+        assert [] == connected_to(server)
+
+
+def questions() -> list[threading.Thread]:
+    """Return the threads that ask."""
+    return [one for one in threading.enumerate() if one.name == "ginkgo-logging-query"]
+
+
+def connected_to(server: LokiServer) -> list[str]:
+    """Return the ends of connections to *server* that this process, its clients included, holds open."""
+    port = f":{server.server_port:04X}"
+    held = {os.stat(f"/proc/self/fd/{name}").st_ino for name in map(int, descriptors())}
+    rows = [row.split() for row in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return [row[9] for row in rows if row[2].endswith(port) and int(row[9]) in held]
+
+
+def descriptors() -> list[str]:
+    """Return the open descriptors of this process, the listing's own left out."""
+    return [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+
+
+def test_a_slow_question_does_not_disturb_another(server: LokiServer) -> None:
+    """
+    What comes too late for one thread costs others that ask at the same time nothing, not even a second request.
+    """
+    arrived, is_over = threading.Event(), threading.Event()
+
+    def answer(request: Request) -> Reply:
+        if "slow" in request.parameters["query"]:
+            return Reply(drip_head=0.05)
+        arrived.set()
+        is_over.wait(10)
+        return Reply(EMPTY, content_type=JSON)
+
+    server.answer = answer  # type: ignore[method-assign]
+    client = loki_client.LokiClient(Access(server.url), 5)
+    with closing(client):
+        other = in_background(lambda: client.entries('{a="quick"}', 0, 1, 1, newest_first=True))
+        assert arrived.wait(10)
+        client._timeout = 0.3
+        with pytest.raises(ServiceUnavailable, match="no answer within"):
+            client.entries('{a="slow"}', 0, 1, 1, newest_first=True)
+        is_over.set()
+
+        assert [] == other.result(10).entries
+
+    assert 2 == len(server.requests)
 
 
 @pytest.mark.parametrize("name", ["not ready", "a page", "cut off", "no tenant"])

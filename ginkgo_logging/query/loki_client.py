@@ -2,7 +2,6 @@
 
 import os
 import random
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from urllib.parse import urlencode
 import httpx
 
 from ginkgo_logging.errors import ConfigError, ServiceUnavailable
-from ginkgo_logging.forking import reset_in_child
 from ginkgo_logging.query import quiet_httpx
 from ginkgo_logging.query.background import in_background
 from ginkgo_logging.query.loki_access import Access
@@ -29,6 +27,7 @@ from ginkgo_logging.query.loki_answers import (
     refusal,
     sample_of,
 )
+from ginkgo_logging.query.loki_connections import Connection, Connections
 
 MOST_ENTRIES: Final = 5000
 """Loki's own limit for one answer, unless its operator has set another."""
@@ -60,18 +59,11 @@ class LokiClient:
         }
         self._secrets = access.secrets()
         self._tls = access.tls()
-        self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._connections = Connections(self._new_client)
         quiet_httpx.install()
-        reset_in_child(self)
 
     def __repr__(self) -> str:
         return f"LokiClient({self._access.shown!r})"
-
-    def reset_after_fork(self) -> None:
-        """Leave the parent's connections to the parent."""
-        self._lock = threading.Lock()
-        self._client = None
 
     def entries(self, lines: str, start: int, end: int, limit: int, *, newest_first: bool) -> Page:
         """Return entries from *start* (inclusive) to *end* (exclusive), in the order of time."""
@@ -96,10 +88,7 @@ class LokiClient:
 
     def close(self) -> None:
         """Give back the connections; the next question opens new ones."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._connections.close()
 
     # --- one question -------------------------------------------------------------------------------------
 
@@ -119,14 +108,17 @@ class LokiClient:
 
     def _request(self, path: str, parameters: dict[str, str], deadline: float) -> Answer:
         """Return an answer before *deadline*: not even names and heads that come drop by drop hold it up."""
-        exchange = in_background(partial(self._exchange, self._connected(), path, parameters, deadline))
+        connection = self._connections.take()
+        exchange = in_background(partial(self._exchange, connection, path, parameters, deadline))
         try:
             return exchange.result(max(deadline - time.monotonic(), 0.001))
         except TimeoutError as error:
             raise self._too_slow() from error
+        finally:
+            self._connections.give_back(connection, exchange)
 
     def _exchange(
-        self, client: httpx.Client, path: str, parameters: dict[str, str], deadline: float
+        self, connection: Connection, path: str, parameters: dict[str, str], deadline: float
     ) -> Answer:
         url, form = f"{self._access.shown}/loki/api/v1/{path}", urlencode(parameters)
         is_long = len(form) > _LONGEST_IN_URL
@@ -136,12 +128,13 @@ class LokiClient:
         try:
             with (
                 quiet_httpx.kept_out_of_logs(),
-                client.stream(
+                connection.client.stream(
                     method,
                     url,
                     content=form.encode() if is_long else None,
                     headers=_FORM if is_long else None,
                     timeout=left,
+                    extensions={"trace": connection.trace},
                 ) as response,
             ):
                 body = _body_of(response, deadline)
@@ -168,14 +161,12 @@ class LokiClient:
             raise _MayPassError(f"{answer.status} {text}", answer.retry_after)
         raise self._unavailable(f"{answer.status} {text}")
 
-    def _connected(self) -> httpx.Client:
-        with self._lock:
-            if self._client is None:
-                self._client = self._new_client()
-            return self._client
-
     def _new_client(self) -> httpx.Client:
         try:
+            if (
+                self._tls is True
+            ):  # one for all clients: it takes longer to make, and more memory, than they do
+                self._tls = httpx.create_ssl_context()
             return httpx.Client(headers=self._headers, verify=self._tls)
         except OSError as error:
             raise ConfigError(f"{_set_of(_OF_TLS)}: cannot be used: {error}") from error
