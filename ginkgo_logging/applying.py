@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from ginkgo_logging import settings
 from ginkgo_logging.config_files import ConfigFile
 from ginkgo_logging.errors import ConfigError
-from ginkgo_logging.filters.throttle import flush_all
+from ginkgo_logging.filters.throttle import end_statistics, flush_all
 from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.settings import Settings
 from ginkgo_logging.transaction import configure, detach, transaction
@@ -56,7 +56,7 @@ def apply(
     flush_all()
     _applying.add(thread)
     try:
-        with transaction() as made:
+        with transaction(end_statistics) as made:
             if is_wanted is not None and not is_wanted():
                 raise Superseded
             before = settings.in_force()
@@ -79,7 +79,7 @@ def apply(
 
 def take_back(others: Iterable[logging.Handler] = ()) -> None:
     """Take the handlers that the last `apply` has made, and *others*, off all loggers and close them."""
-    detach(weakref.WeakSet([*others, *_made]))
+    detach(weakref.WeakSet([*others, *_made]), end_statistics)
     _made.clear()
 
 

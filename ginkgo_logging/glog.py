@@ -27,7 +27,7 @@ from ginkgo_logging.record_state import TAKEN
 from ginkgo_logging.record_text import printable
 from ginkgo_logging.records import rename_taken
 from ginkgo_logging.settings import Settings
-from ginkgo_logging.throttling import PatternStats
+from ginkgo_logging.throttling import PatternStats, merged
 
 _ALIASES = {
     name: method
@@ -197,12 +197,11 @@ class GinkgoLogger:
         ``top_error_patterns`` lists the ten most frequent, each with ``logger``, an ``example`` (masked),
         ``count``, and ``first`` and ``last`` as seconds since the epoch.
         """
-        found = [throttle.stats() for throttle in throttles()]
-        top = sorted((pattern for stats in found for pattern in stats.top), key=lambda p: -p.count)[:10]
+        found = merged(throttle.stats(top=None) for throttle in throttles())
         return {
-            "total_error_patterns": sum(stats.total_patterns for stats in found),
-            "total_error_count": sum(stats.total_count for stats in found),
-            "top_error_patterns": [_pattern_row(pattern) for pattern in top],
+            "total_error_patterns": found.total_patterns,
+            "total_error_count": found.total_count,
+            "top_error_patterns": [_pattern_row(pattern) for pattern in found.top],
         }
 
     def clear_error_stats(self) -> None:

@@ -5,7 +5,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -185,11 +185,15 @@ class Throttle:
             ready = sum(summary.suppressed for summary in self._ready)
             return ready + sum(pattern.held for pattern in self._holding.values())
 
-    def stats(self, top: int = 10) -> ThrottleStats:
-        """Return the totals, and the *top* most frequent patterns still remembered."""
+    def stats(self, top: int | None = 10) -> ThrottleStats:
+        """Return the totals, and the *top* most frequent patterns still remembered; None: all of them."""
         with self._exclusive():
             counted = [pattern for pattern in self._patterns.values() if pattern.count]
-            most = heapq.nlargest(top, counted, key=lambda pattern: (pattern.count, pattern.last))
+            most = heapq.nlargest(
+                len(counted) if top is None else top,
+                counted,
+                key=lambda pattern: (pattern.count, pattern.last),
+            )
             rows = (PatternStats(p.key, p.example, p.count, p.first, p.last) for p in most)
             return ThrottleStats(self._total_patterns, self._total_count, tuple(rows))
 
@@ -296,6 +300,25 @@ class Throttle:
             (pattern.opened + self._seconds for pattern in self._holding.values()), default=None
         )
         return summaries
+
+
+def merged(stats: Iterable[ThrottleStats], top: int = 10) -> ThrottleStats:
+    """Return *stats*, each with all its patterns, of throttles that were asked about the same events, as one.
+
+    A pattern that several know counts as with the one that saw it most often; so does all that was evicted.
+    """
+    largest: dict[Hashable, PatternStats] = {}
+    evicted_patterns = evicted_count = 0
+    for one in stats:
+        for pattern in one.top:
+            known = largest.get(pattern.key)
+            if known is None or known.count < pattern.count:
+                largest[pattern.key] = pattern
+        evicted_patterns = max(evicted_patterns, one.total_patterns - len(one.top))
+        evicted_count = max(evicted_count, one.total_count - sum(pattern.count for pattern in one.top))
+    rows = sorted(largest.values(), key=lambda pattern: (pattern.count, pattern.last), reverse=True)
+    count = sum(pattern.count for pattern in rows)
+    return ThrottleStats(len(rows) + evicted_patterns, count + evicted_count, tuple(rows[:top]))
 
 
 def _positive(name: str, value: float) -> float:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import logging.config
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 # dictConfig's own registers: the names that an incremental document may use, and what to close at exit.
@@ -92,25 +92,31 @@ def configure(document: Mapping[str, Any], *, keep: Collection[logging.Handler] 
 
 
 @contextlib.contextmanager
-def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
+def transaction(
+    taken_off: Callable[[list[Any]], object],
+) -> Iterator["weakref.WeakSet[logging.Handler]"]:
     """Let the block call dictConfig; if it raises, everything is as it was before.
 
     Yields the set of the handlers that the block has made, which is filled when the block ends. Other threads
-    may log meanwhile; those that configure logging wait.
+    may log meanwhile; those that configure logging wait. At the end *taken_off* gets the filters that no logger
+    and no handler uses any more: those of before, or after a fault those that the block has made.
     """
     gone: list[logging.Handler] = []
+    filters: list[Any] = []
     names: dict[str, logging.Handler] = {}
     try:
         with lock:
             states = {logger: _state_of(logger) for logger in _loggers()}
             names, references = dict(_names), list(_references)
-            old = [handler for reference in references if (handler := reference()) is not None]
+            old = _alive()
+            filters += _filters(old)
             made: weakref.WeakSet[logging.Handler] = weakref.WeakSet()
             _references.clear()
             try:
                 yield made
             except BaseException:
                 gone = _alive()
+                filters += _filters(gone)
                 for logger in _loggers():
                     _restore(logger, states.get(logger, _State()))
                 _names.clear()
@@ -123,19 +129,22 @@ def transaction() -> Iterator["weakref.WeakSet[logging.Handler]"]:
             names.update(_names)
             gone = [handler for handler in old if handler not in attached]
     finally:
+        taken_off(_unused(filters))
         _close(gone)
         with lock:
             # A handler that closes takes its name out of the register, even where another bears it by now.
             _names.update(names)
 
 
-def detach(handlers: "weakref.WeakSet[logging.Handler]") -> None:
-    """Take *handlers* off all loggers and close them."""
+def detach(handlers: "weakref.WeakSet[logging.Handler]", taken_off: Callable[[list[Any]], object]) -> None:
+    """Take *handlers* off all loggers and close them; *taken_off* gets the filters that nobody uses any more."""
+    gone = list(handlers)
     with lock:
         for logger in _loggers():
             for handler in [one for one in logger.handlers if one in handlers]:
                 logger.removeHandler(handler)
-    _close(list(handlers))
+    taken_off(_unused([one for handler in gone for one in handler.filters], gone))
+    _close(gone)
 
 
 def _loggers() -> list[logging.Logger]:
@@ -157,6 +166,16 @@ def _restore(logger: logging.Logger, state: _State) -> None:
 
 def _alive() -> list[logging.Handler]:
     return [handler for reference in _references if (handler := reference()) is not None]
+
+
+def _filters(handlers: Iterable[logging.Handler]) -> list[Any]:
+    return [one for owner in (*handlers, *_loggers()) for one in owner.filters]
+
+
+def _unused(filters: Iterable[Any], gone: Collection[logging.Handler] = ()) -> list[Any]:
+    with lock:
+        used = set(map(id, _filters(handler for handler in _alive() if handler not in gone)))
+    return [one for one in filters if id(one) not in used]
 
 
 def _close(handlers: list[logging.Handler]) -> None:

@@ -1,5 +1,6 @@
 """GLOG: the platform's calls over a standard logger, configured by the first use."""
 
+import gc
 import json
 import logging
 import os
@@ -10,14 +11,15 @@ import sys
 import textwrap
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
-from ginkgo_logging import GLOG, GinkgoLogger, glog, setup
+from ginkgo_logging import GLOG, GinkgoLogger, glog, setup, shutdown
+from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.handlers import ConsoleHandler, RotatingFileHandler
 
 ROOT = Path(__file__).parents[1]
@@ -599,6 +601,79 @@ def test_error_is_counted_once_with_a_file_of_its_own(log: GinkgoLogger) -> None
     log.ERROR("one")
 
     assert 1 == log.get_error_stats()["total_error_count"]
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Python collects no garbage by itself meanwhile."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize("end", [setup, shutdown])
+def test_error_stats_end_with_their_configuration(log: GinkgoLogger, end: Callable[[], None]) -> None:
+    """
+    What an earlier configuration counted is gone with it, whether Python has collected its filters or not.
+    """
+    setup()
+    log.ERROR("one")
+    before = log.get_error_stats()["total_error_count"]
+
+    end()
+
+    counts = [log.get_error_stats()["total_error_count"]]
+    gc.collect()
+    counts.append(log.get_error_stats()["total_error_count"])
+    assert (1, [0, 0]) == (before, counts)
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_error_stats_survive_a_configuration_that_fails(log: GinkgoLogger) -> None:
+    """
+    The filters that stay in force go on counting, and those of the configuration that failed count nothing.
+    """
+    setup()
+    log.ERROR("one")
+
+    with pytest.raises(ConfigError):
+        setup(_with_two_throttles("no.such.Handler"))
+    log.ERROR("one")
+
+    assert 2 == log.get_error_stats()["total_error_count"]
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_error_that_two_filters_saw_is_one(log: GinkgoLogger) -> None:
+    """
+    With a throttle filter per handler an error still counts once.
+    """
+    setup(_with_two_throttles("logging.StreamHandler"))
+
+    log.ERROR("one")
+    log.ERROR("one")
+    log.ERROR("other")
+
+    stats = log.get_error_stats()
+    assert (2, 3) == (stats["total_error_patterns"], stats["total_error_count"])
+    assert [("one", 2), ("other", 1)] == [
+        (row["example"], row["count"]) for row in stats["top_error_patterns"]
+    ]
+
+
+def _with_two_throttles(second_class: str) -> dict[str, Any]:
+    throttle = {"()": "ginkgo_logging.filters.ThrottleFilter"}
+    return {
+        "version": 1,
+        "filters": {"t1": throttle, "t2": throttle},
+        "handlers": {
+            "one": {"class": "logging.StreamHandler", "filters": ["t1"]},
+            "two": {"class": second_class, "filters": ["t2"]},
+        },
+        "root": {"level": "DEBUG", "handlers": ["one", "two"]},
+    }
 
 
 # --- files of one logger -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ginkgo_logging.error_patterns import pattern_of
-from ginkgo_logging.throttling import OTHERS, PatternStats, Summary, Throttle, ThrottleStats
+from ginkgo_logging.throttling import OTHERS, PatternStats, Summary, Throttle, ThrottleStats, merged
 
 
 class Clock:
@@ -274,6 +274,22 @@ def test_totals_outlive_eviction(clock: Clock) -> None:
     stats = throttle.stats()
 
     assert (10, 30, 2) == (stats.total_patterns, stats.total_count, len(stats.top))
+
+
+def test_stats_of_several_are_merged_by_pattern(clock: Clock) -> None:
+    """
+    What two throttles saw is one event: of each pattern the largest count is taken, and of what was evicted.
+    """
+    small, large = Throttle(max_patterns=1, clock=clock), Throttle(clock=clock)
+    admit(small, "a", 2)
+    admit(small, "b", 3)
+    admit(large, "b", 1)
+    admit(large, "c", 4)
+
+    stats = merged(throttle.stats(top=None) for throttle in (small, large))
+
+    assert (3, 2 + 3 + 4) == (stats.total_patterns, stats.total_count)
+    assert [("c", 4), ("b", 3)] == [(pattern.key, pattern.count) for pattern in stats.top]
 
 
 def test_clearing_stats_leaves_the_flow_control_alone(clock: Clock) -> None:

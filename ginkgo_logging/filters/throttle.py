@@ -42,6 +42,7 @@ class ThrottleFilter(logging.Filter):
         self.throttle = Throttle(limit=limit, seconds=seconds, max_patterns=max_patterns, clean=mask_text)
         self._enabled = arguments.boolean("enabled", enabled)
         self._timer: threading.Timer | None = None
+        self._is_taken_off = False
         _instances.add(self)
         reset_in_child(self.throttle)
 
@@ -178,8 +179,16 @@ def flush_all() -> None:
 
 
 def throttles() -> list[Throttle]:
-    """Return the counts of every throttle filter alive, for statistics."""
-    return [throttle_filter.throttle for throttle_filter in members(_instances)]
+    """Return the counts of every throttle filter in use, for statistics."""
+    return [one.throttle for one in members(_instances) if not one._is_taken_off]
+
+
+def end_statistics(filters: Iterable[object]) -> None:
+    """Leave those of *filters*, which a configuration had that is no longer in force, out of the statistics."""
+    for one in filters:
+        if isinstance(one, ThrottleFilter):
+            # It stays known to `flush_all`: another thread may be holding an error back with it just now.
+            one._is_taken_off = True
 
 
 _flushes_in = 0
