@@ -153,6 +153,23 @@ class TestTerminal:
         columns = {cell_len(line[: line.index("(test_console")]) for line in text.splitlines()}
         assert (1, 5) == (len(columns), len(text.splitlines()))
 
+    def test_source_is_aligned(self, terminal: Terminal) -> None:
+        """
+        With a trace or without, the source begins in the same cell, and a short line fits 120 cells.
+        """
+
+        def act(logger: logging.Logger) -> None:
+            logger.info("Engine started")
+            with context.with_trace_id("4bf92f3577b34da6a3ce929d0e0e4736"):
+                logger.info("Engine started")
+                logger.info("订单已成交")
+
+        lines = plain(shown(terminal, act)).splitlines()
+
+        columns = {cell_len(line[: line.index("(test_console")]) for line in lines}
+        assert (1, 3) == (len(columns), len(lines))
+        assert all(cell_len(line.replace("test_console_handler", "strategy")) <= 120 for line in lines)
+
     def test_traceback_without_local_variables(self, terminal: Terminal) -> None:
         """
         A traceback is drawn by Rich, shows the failing line and no variables, and takes markup as text.

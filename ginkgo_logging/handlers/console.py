@@ -15,7 +15,7 @@ from ginkgo_logging.record_state import STATE, RecordState
 from ginkgo_logging.record_text import ErrorText, error_of
 from ginkgo_logging.records import message_in, state_of
 
-_MESSAGE_WIDTH = 48
+_MESSAGE_WIDTH = 56  # with category and trace; a source such as `(strategy.py:120)` then ends before 120
 _NAME_WIDTH = 16
 _LONGEST_DRAWN = 40_000
 _LONGEST_LINE_DRAWN = 500
@@ -122,12 +122,13 @@ class TerminalFormatter(logging.Formatter):
         on, off = self._levels.get(record.levelname, ("", ""))
         dim_on, dim_off = self._dim
         ids = escape(ids_of(record))
+        text = self._pad(f"{ids}{message}", _MESSAGE_WIDTH)
         if ids:
-            ids = f"{self._ids[0]}{ids}{self._ids[1]}"
-        source = escape(f"{fields_of(state)} ({record.filename}:{record.lineno})")
+            text = f"{self._ids[0]}{ids}{self._ids[1]}{text[len(ids) :]}"
+        source = escape(f"{fields_of(state) if state.fields else ''} ({record.filename}:{record.lineno})")
         return (
             f"{dim_on}{self._time(record.created)}{dim_off} {on}{escape(str(record.levelname)):<8}{off} "
-            f"{self._pad(escape(record.name), _NAME_WIDTH)} {ids}{self._pad(message, _MESSAGE_WIDTH)} "
+            f"{self._pad(escape(record.name), _NAME_WIDTH)} {text} "
             f"{dim_on}{source}{dim_off}{self._below(record, state)}"
         )
 
