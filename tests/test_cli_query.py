@@ -427,6 +427,24 @@ def test_a_missing_directory_is_a_hint(run: Command, home: Path) -> None:
     assert "--file" in done.err
 
 
+def test_a_plain_file_is_a_hint(run: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where the settings have the file written as plain text, an empty answer says why; --file is the user's affair.
+    """
+    monkeypatch.setenv("LOGGING_MODE", "local")
+    monkeypatch.setenv("LOGGING_FORMAT", "plain")
+    setup()
+    logging.getLogger("app").warning("no bars")
+    shutdown()
+    settings.activate(None)
+    path = home / ".ginkgo" / "logs" / "ginkgo.log"
+
+    done, named = run("query"), run("query", "--file", path)
+
+    hint = f"ginkgo-logging: {path} is written as plain text (logging.format); only JSON lines can be asked for\n"
+    assert (1, "", True, False) == (done.code, done.out, hint in done.err, hint in named.err)
+
+
 def test_a_missing_file_beside_others(run: Command, log: Path) -> None:
     """
     The lines that are there are shown; what is not there is said.

@@ -189,11 +189,14 @@ def _moment(flag: str, text: str | None, now: int) -> int | None:
 
 @contextmanager
 def store(options: argparse.Namespace) -> Iterator[Backend]:
-    """Open the store that the flags, or else the settings, name, and warn about paths that do not exist."""
+    """Open the store that the flags, or else the settings, name, and warn about files with nothing to find."""
     backend = _backend(options)
     try:
-        for path in getattr(backend, "missing", ()):
+        missing = getattr(backend, "missing", ())
+        for path in missing:
             complain(f"{path} does not exist" + ("" if options.file else _NO_FILE))
+        if not missing and (path := _plain_file(options)) is not None:
+            complain(f"{path} is written as plain text (logging.format); only JSON lines can be asked for")
         yield backend
     finally:
         backend.close()
@@ -206,6 +209,14 @@ def _backend(options: argparse.Namespace) -> Backend:
         except RuntimeError as error:  # ~user, whom nobody knows
             raise QueryError(f"--file: {error}") from None
     return backend_of_settings() if options.loki is None else _loki(options.loki)
+
+
+def _plain_file(options: argparse.Namespace) -> Path | None:
+    """Return the file of the settings if that is what is asked and it is no JSON."""
+    if options.file or options.loki is not None:
+        return None
+    chosen = settings.active()
+    return chosen.log_file if chosen.loki_url is None and chosen.format == "plain" else None
 
 
 def _loki(url: str) -> Backend:
