@@ -153,6 +153,14 @@ class TestTerminal:
         columns = {cell_len(line[: line.index("(test_console")]) for line in text.splitlines()}
         assert (1, 5) == (len(columns), len(text.splitlines()))
 
+    def test_newline_at_the_end(self, terminal: Terminal) -> None:
+        """
+        A newline that ends the message is not shown, one within is.
+        """
+        text = plain(shown(terminal, lambda logger: logger.info("two\nlines\n")))
+
+        assert re.search(r" two\\nlines +\(", text)
+
     def test_source_is_aligned(self, terminal: Terminal) -> None:
         """
         With a trace or without, the source begins in the same cell, and a short line fits 120 cells.

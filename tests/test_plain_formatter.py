@@ -43,6 +43,16 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.Formatter, "converter", time.gmtime)
 
 
+@pytest.mark.parametrize("fmt", [None, "%(message)s (%(filename)s)", "%(message)s\t(%(filename)s)"])
+def test_newline_at_the_end(fmt: str | None) -> None:
+    """
+    A newline that ends the message, as uvicorn's `Exception in ASGI application`, is not shown; one within is.
+    """
+    text = formatted(make_record("two\nlines\n"), fmt)
+
+    assert "two\\nlines (" in text.replace("\t", " ")
+
+
 class Unprintable:
     def __str__(self) -> str:
         raise RuntimeError("no text")

@@ -70,7 +70,7 @@ class PlainFormatter(logging.Formatter):
 
     def _line(self, record: logging.LogRecord, state: RecordState) -> str:
         """Return the line of the default layout; ``LAYOUT % record.__dict__``, but faster."""
-        message = message_in(record, state)
+        message = one_line(record, state)
         return escape(
             f"{self._time(record)} {record.levelname!s:<8} {record.name} {ids_of(record)}{message}"
             f"{fields_of(state) if state.fields else ''} ({record.filename}:{record.lineno})"
@@ -94,7 +94,7 @@ class PlainFormatter(logging.Formatter):
 
     def _custom_line(self, record: logging.LogRecord, state: RecordState) -> str:
         values = {**state.fields, **record.__dict__}
-        values["message"] = message_in(record, state)
+        values["message"] = one_line(record, state)
         values["ids"] = ids_of(record)
         values["fields"] = fields_of(state)
         if self._uses_time:
@@ -118,6 +118,11 @@ class _View:
 def escape(text: str) -> str:
     """Return *text* as one line without control characters; the same object if it has none."""
     return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def one_line(record: logging.LogRecord, state: RecordState) -> str:
+    """Return the message of *record* without a newline at its end, which says nothing; not escaped."""
+    return message_in(record, state).removesuffix("\n")
 
 
 def ids_of(record: logging.LogRecord) -> str:

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from ginkgo_logging import arguments
-from ginkgo_logging.formatters.plain import PlainFormatter, below, escape, fields_of, has_more, ids_of
+from ginkgo_logging.formatters.plain import (
+    PlainFormatter,
+    below,
+    escape,
+    fields_of,
+    has_more,
+    ids_of,
+    one_line,
+)
 from ginkgo_logging.handlers.stream import StreamHandler
 from ginkgo_logging.record_state import STATE, RecordState
 from ginkgo_logging.record_text import ErrorText, error_of
-from ginkgo_logging.records import message_in, state_of
+from ginkgo_logging.records import state_of
 
 _MESSAGE_WIDTH = 56  # with category and trace; a source such as `(strategy.py:120)` then ends before 120
 _NAME_WIDTH = 16
@@ -118,7 +126,7 @@ class TerminalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one line with escape sequences, and below it the traceback."""
         state = state_of(record)
-        message = escape(message_in(record, state))
+        message = escape(one_line(record, state))
         on, off = self._levels.get(record.levelname, ("", ""))
         dim_on, dim_off = self._dim
         ids = escape(ids_of(record))
