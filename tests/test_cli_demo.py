@@ -1,4 +1,4 @@
-"""`ginkgo-logging demo` shows in ten seconds what the layer does, on any machine."""
+"""`ginkgo-logging demo` shows in two seconds what the layer does, on any machine."""
 
 import os
 import pty
@@ -169,6 +169,17 @@ def test_what_the_user_has_configured_is_not_used(tmp_path: Path, home: Path) ->
     assert 0 == done.returncode, done.stderr
     assert "Engine started" in done.stderr
     assert (tmp_path / "d" / "demo.log").exists()
+
+
+@pytest.mark.parametrize("action", ["error", "ignore"])
+def test_warnings_of_the_user(tmp_path: Path, action: str) -> None:
+    """
+    What Python is told to do with warnings neither ends the demo nor hides its own.
+    """
+    done = demo("--directory", str(tmp_path / "d"), PYTHONWARNINGS=action)
+
+    assert 0 == done.returncode, done.stderr
+    assert "A warning is a line too" in done.stdout
 
 
 def test_run_again_in_one_directory(tmp_path: Path) -> None:

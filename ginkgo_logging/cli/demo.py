@@ -1,4 +1,4 @@
-"""``ginkgo-logging demo``: a small backtest and real libraries, through the shipped files, in ten seconds."""
+"""``ginkgo-logging demo``: a small backtest and real libraries, through the shipped files, in two seconds."""
 
 import argparse
 import collections
@@ -143,7 +143,9 @@ def _run_workload() -> None:
         int("12,5")
     except ValueError:
         GLOG.exception("could not read the quantity")
-    warnings.warn("the daily bar feed ends in December", FutureWarning, stacklevel=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")  # -W error or -W ignore are no part of what is shown
+        warnings.warn("the daily bar feed ends in December", FutureWarning, stacklevel=1)
     GLOG.INFO("Engine completed")
 
 
