@@ -57,7 +57,8 @@ def _salvage(message: object, args: object) -> str:
 def _fill(template: str, args: object) -> str:
     """Put each argument where its conversion is, as text, and those without one at the end.
 
-    Not only at the end: in ``password=%s`` masking must see the value beside its name.
+    Not only at the end: in ``password=%s`` masking must see the value beside its name. ``%(password)s`` without
+    names gets the next value.
     """
     named = args if isinstance(args, Mapping) else {}
     rest = (
@@ -66,8 +67,8 @@ def _fill(template: str, args: object) -> str:
 
     def shown(conversion: re.Match[str]) -> str:
         name = conversion["name"]
-        if name is not None:
-            return printable(named[name]) if name in named else conversion[0]
+        if name is not None and name in named:
+            return printable(named[name])
         if conversion[0] == "%%":
             return "%"
         return printable(rest.pop(0)) if rest else conversion[0]

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from fractions import Fraction
+from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -468,6 +469,34 @@ class TestText:
         text = before + repeated * (1_000_000 // len(repeated)) + after + "\n\ntoken=hunter2"
 
         assert "hunter2" not in MASKER.text(text)
+
+    @pytest.mark.parametrize(
+        "repeated",
+        [
+            "'.password: a ", "'-password: a ", "'\\password=a", 'x"\\token: b ', "'%70assword=a", "'.Cookie: a ",
+            "'.password: [a ", "'.password: -----BEGIN A----- ", "'password: b ", "['token', \"a ",
+        ],
+    )  # fmt: skip
+    def test_cost_grows_with_the_length(self, repeated: str) -> None:
+        """
+        What is worst to read takes sixteen times as long when it is sixteen times as long, not 256 times.
+        """
+
+        def seconds(times: int) -> float:
+            text = repeated * times + '" x'
+            started = perf_counter()
+            MASKER.text(text)
+            return perf_counter() - started
+
+        assert 80 * min(seconds(400) for _ in range(3)) > min(seconds(6400) for _ in range(2))
+
+    def test_blanks_in_quotes(self) -> None:
+        """
+        However many blanks stand within a value in quotes, what is behind them is of the value.
+        """
+        blanks = " " * 2_000
+
+        assert "'.password: ***' c" == MASKER.text(f"'.password: my{blanks}secret;{blanks}x' c")
 
     @pytest.mark.parametrize("name", ["İstanbul_token", "TOKENİ=x token", "ﬃ token", "ß_TOKEN"])
     def test_lengthening_lower_case(self, name: str) -> None:
@@ -979,8 +1008,8 @@ class TestForms:
         "text",
         [
             "WHERE token = ? AND order = 5", "SET password = %s WHERE id = 5", "password=%(password)s, order=5",
-            "token = $1 AND order = 5", "token = :token AND order = 5", "PWD=/srv/app", "pwd=/srv/app-1, files=3",
-            "pwd: /home/x", "def f(password: str, order: int = 5)", "token: Optional[str] = None, order=5",
+            "token = $1 AND order = 5", "token = :token AND order = 5", "PWD=/srv/app", "A=1\nOLDPWD=/a\nB=2",
+            "def f(password: str, order: int = 5)", "token: Optional[str] = None, order=5",
             "secret=False, order=5", "{'password': True, 'a': 1}", '{"token": false}', "password=none; a=1",
             "if password:\n    return\nx", "https://git@github.com/a", "password: str | None = None, order=5",
         ],
@@ -1005,8 +1034,44 @@ class TestForms:
         """
         assert SECRET not in MASKER.text(text)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"pwd=/{SECRET}", f"user=a&pwd=/{SECRET}", f"Driver=x;UID=sa;PWD=/{SECRET};", f"pwd: /{SECRET}",
+            f"UID=sa; PWD=/{SECRET}", f"UID = sa\nPWD=/{SECRET}\n", f"GET /?PWD=/{SECRET}", f"PWD: /{SECRET}",
+            f"password: %(pw)s [args: {SECRET}]", f"UPDATE a SET password = ? -- ['{SECRET}']",
+            f"SET password = $1 PARAMETERS ['{SECRET}']", f"password=%s,{SECRET}", f"password=?;{SECRET}",
+            f"password=?){SECRET}", f"password=TRUE;{SECRET}", f"password: ? {SECRET}",
+            f"password: true, {SECRET}", f"api_key: $5 {SECRET}", f"api_key: $5 WHERE {SECRET}",
+            f"token: Optional[{SECRET}]", "pwd = :hunter2", "token = :password", "password: str hunter2",
+        ],
+    )  # fmt: skip
+    def test_secret_beside_what_is_none(self, text: str) -> None:
+        """
+        A placeholder, a truth, a type or a path is harmless only if nothing else stands where a secret would.
+        """
+        masked = MASKER.text(text)
+
+        assert "***" in masked
+        assert not any(secret in masked for secret in (SECRET, "hunter2", ":password"))
+
+    def test_scheme_in_a_parameter(self) -> None:
+        """
+        The word Bearer is not all of the secret in a parameter, nor in an array's.
+        """
+        text = "?token=Bearer hunter2abc1 ?pwd[]=Bearer hunter2abc1 ?x=%26token%3DBearer hunter2abc1"
+
+        assert "?token=*** ?pwd[]=*** ?x=%26token%3D***" == MASKER.text(text)
+
     def test_place_behind_a_value_is_kept(self) -> None:
         """
         A parser's line and column are no part of the token that it names.
         """
         assert "token: ***, line 55, col 7" == MASKER.text("token: EOF, line 55, col 7")
+
+    @pytest.mark.parametrize("text", [f"token: a, line 5{SECRET}", f"password: a, col 7 {SECRET}"])
+    def test_place_within_a_value(self, text: str) -> None:
+        """
+        What looks like a place, and more behind it, is a part of the value.
+        """
+        assert "***" == MASKER.text(text).partition(": ")[2]

@@ -58,6 +58,7 @@ class FailingMapping(Mapping[str, Any]):
         ("100% %s", ("x", "y"), "100% x [args: y]"),
         ("100% sure of %s", ("x",), "100% sure of x"),
         ("%(a)s %(b)s", {"a": 1}, "1 %(b)s"),
+        ("a=%(a)s", ("x", "y"), "a=x [args: y]"),
         ("%s and %s", ("good", Unprintable()), "good and <unprintable Unprintable>"),
         (Unprintable(), (), "<unprintable Unprintable>"),
         (Unprintable(), ("x",), "<unprintable Unprintable> [args: x]"),

@@ -20,7 +20,9 @@ _STOPS = r"，。；、！？）】」』》”’\x1b"
 _DELIMITERS = ",;|&)\\]}>\"'`"
 _SOME = rf"[{_DELIMITERS}\\][{_DELIMITERS}\\.:(\[{{]{{0,7}}+"
 _NEXT_PAIR = rf"[)\]}}>\"'`\\]{{0,7}}+[,;|&][{_DELIMITERS}\\.:(\[{{]{{0,7}}+[^\S\r\n]*+{_NEXT}"
-_NEXT_ITEM = rf"{_QUOTE},[^\S\r\n]*+\\*+{_QUOTE}|\\++[rn]{_NEXT}|,[ ](?:line|col|column|position)[ ]\d"
+# A parser's place, which ends the line: anything else may be a secret with a comma in it.
+_PLACE = r"(?:,[ ](?:line|col|column|position)[ ]\d{1,9}+){1,2}+[)\]}\"'.]{0,3}+(?:[\r\n]|\Z)"
+_NEXT_ITEM = rf"{_QUOTE},[^\S\r\n]*+\\*+{_QUOTE}|\\++[rn]{_NEXT}|{_PLACE}"
 
 
 def _word(stops: str = "") -> str:
@@ -30,14 +32,17 @@ def _word(stops: str = "") -> str:
     )
 
 
+_SCHEME = r"(?i:(?:bearer|basic|digest)[ \t]++(?=[^\s,;&|]))?+"
+
+
 class Style(Enum):
     """How an unquoted value ends."""
 
-    WORD = lazy_pattern(rf"(?i:(?:bearer|basic|digest)[ \t]++(?=[^\s,;&|]))?+(?:{_word()})*+")
+    WORD = lazy_pattern(rf"{_SCHEME}(?:{_word()})*+")
     """At a blank, or at delimiters that a blank, another pair or the end follows; `Bearer x` is one word."""
-    PARAMETER = lazy_pattern(rf"(?:{_word('#&')})*+")
+    PARAMETER = lazy_pattern(rf"{_SCHEME}(?:{_word('#&')})*+")
     """In a URL: at `&` and `#` too."""
-    ENCODED = lazy_pattern(rf"(?:{_word('#&%')}|%(?!26))*+")
+    ENCODED = lazy_pattern(rf"{_SCHEME}(?:{_word('#&%')}|%(?!26))*+")
     """In a URL within a URL: at an encoded `&` too."""
     PHRASE = lazy_pattern(
         rf"(?:[^\s{_DELIMITERS}\\({_STOPS}]++"
@@ -66,23 +71,52 @@ _BRACKETED = lazy_pattern(r"(?:[A-Za-z_][\w.]*+)?[\[({]")
 _BRACKET = lazy_pattern(rf"[\[({{]|[\])}}]|(?<!\\)(\\*+)({_QUOTE})")
 _ANGLED = lazy_pattern(r"<[^<>\r\n]*+>")
 _PEM = lazy_pattern(r"-----BEGIN [^\r\n-]{0,64}+-----")
+_BLANKS = lazy_pattern(r"\s*+")
+_LOOKAHEAD = 256
+"""More than the patterns read ahead, blanks aside."""
 _PEM_END = lazy_pattern(r"-----END [^\r\n-]{0,64}+-----")
 
 
-def extent(text: str, start: int, style: Style, masked: str) -> tuple[int, int, bool]:
+def extent(
+    text: str, start: int, style: Style, masked: str, around: re.Match[str] | None = None
+) -> tuple[int, int, bool]:
     """Return start and end of the value at *start*, quotes excluded, and whether it has quotes.
 
-    A value that begins with *masked* was masked before, and only what follows may be left to mask.
+    A value that begins with *masked* was masked before, and only what follows may be left to mask. An unquoted
+    one ends at the latest where the quote that *around* opened closes.
     """
     if opening := _OPENING.match(text, start):
         start = opening.end()
         return start, quoted_end(text, _past(masked, text, start), opening), True
+    if around:
+        return start, _end_within(text, start, style, masked, around), False
+    return start, _unquoted_end(text, start, style, masked, len(text)), False
+
+
+def _end_within(text: str, start: int, style: Style, masked: str, around: re.Match[str]) -> int:
+    """Return the end of an unquoted value in quotes that *around* opened: its own, or theirs if that comes first.
+
+    Either may be far away where the other is near, again and again: so both are looked for in a part of the text,
+    which grows until it holds the nearer one.
+    """
+    length = 2 * _LOOKAHEAD
+    while True:
+        # Behind blanks come characters: at the end of the part they would look like those at the end of a line.
+        blanks = _BLANKS.match(text, start + length)
+        limit = min(len(text), blanks.end() + 3 if blanks else start + length)
+        end = min(_unquoted_end(text, start, style, masked, limit), quoted_end(text, start, around, limit))
+        if limit == len(text) or end < limit - _LOOKAHEAD:
+            return end
+        length *= 4
+
+
+def _unquoted_end(text: str, start: int, style: Style, masked: str, limit: int) -> int:
     end = _past(masked, text, start)
     if end == start:
-        end = _enclosed_end(text, start)
+        end = _enclosed_end(text, start, limit)
     # The regular expressions match the empty text too.
-    match = style.value.match(text, end)
-    return start, match.end() if match else end, False
+    match = style.value.match(text, end, limit)
+    return match.end() if match else end
 
 
 def quoted_end(text: str, start: int, opening: re.Match[str], limit: int | None = None) -> int:
@@ -116,28 +150,28 @@ def _past(masked: str, text: str, start: int) -> int:
     return start + len(masked) if text.startswith(masked, start) else start
 
 
-def _enclosed_end(text: str, start: int) -> int:
+def _enclosed_end(text: str, start: int, limit: int) -> int:
     """Return the end of the bracket, call, `<...>` or PEM block that begins at *start*; *start* if none does."""
-    if bracketed := _BRACKETED.match(text, start):
-        return _bracket_end(text, bracketed.end() - 1)
-    if angled := _ANGLED.match(text, start):
+    if bracketed := _BRACKETED.match(text, start, limit):
+        return _bracket_end(text, bracketed.end() - 1, limit)
+    if angled := _ANGLED.match(text, start, limit):
         return angled.end()
-    if block := _PEM.match(text, start):
-        last = _PEM_END.search(text, block.end())
-        return last.end() if last else len(text)
+    if block := _PEM.match(text, start, limit):
+        last = _PEM_END.search(text, block.end(), limit)
+        return last.end() if last else limit
     return start
 
 
-def _bracket_end(text: str, start: int) -> int:
+def _bracket_end(text: str, start: int, limit: int) -> int:
     depth, position = 0, start
-    while match := _BRACKET.search(text, position):
+    while match := _BRACKET.search(text, position, limit):
         position = match.end()
         if match[2]:
-            position = quoted_end(text, position, match) + len(match[0])
+            position = quoted_end(text, position, match, limit) + len(match[0])
         elif match[0] in "[({":
             depth += 1
         else:
             depth -= 1
             if depth == 0:
                 return position
-    return len(text)
+    return limit

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote
 
 from ginkgo_logging.lazy_pattern import lazy_pattern
-from ginkgo_logging.masking.extents import Style, extent, quoted_end
+from ginkgo_logging.masking.extents import Style, extent
 from ginkgo_logging.masking.gate import gate
 from ginkgo_logging.masking.keys import LONGEST_NAME, KeyRule
 
@@ -48,15 +48,18 @@ _NEXT_LINE = lazy_pattern(
 )
 """What is between a name with its colon and a value that stands alone on the next line."""
 _NO_VALUE = lazy_pattern(
-    r"(?:\?|%s|%\(\w{1,64}+\)s|\$\d{1,3}+)(?=[\s,;)]|\Z)"
-    r"|(?:None|none|null|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE|(?:str|bytes|int|bool|float|object|Any|string|boolean|integer"
-    r"|Optional\[\w{1,64}+\])(?:[ ]\|[ ]None)?+(?:[ ]=[ ]None\b)?+)(?=[ \t]*+(?:[,;)\]}\r\n]|\Z))"
+    r"(?:\?|%s|%\(\w{1,64}+\)s|\$\d{1,2}+)(?:[ ](?i:and|or|where))?+"
+    r"|(?:None|none|null|NULL|[Tt]rue|TRUE|[Ff]alse|FALSE)"
+    r"|(?:(?:str|bytes|int|bool|float|object|Any|string|boolean|integer|Optional\[(?:str|bytes|int|Any)\])"
+    r"(?:[ ]\|[ ]None)?+(?:[ ]=[ ]None)?+[ ]?)"
 )
-"""A placeholder, a truth or the name of a type: these are never the secret itself."""
-_SQL_NAME = lazy_pattern(r":[A-Za-z_]++(?=[\s,;)]|\Z)")
-_WORKING_DIRECTORY = lazy_pattern(r"(?:/[\w.\-]++)++/?+(?=[\s,;)\]}]|\Z)")
+"""A placeholder, a truth or the name of a type: harmless if it is all there is; beside it may be the secret."""
+_SQL_NAME = lazy_pattern(r":(\w{1,64}+)(?:[ ](?i:and|or|where))?+")
+_WORKING_DIRECTORY = lazy_pattern(r"^(?:OLD)?PWD=(?:/[\w.\-]++)++/?+$", re.MULTILINE)
+_NEIGHBOURS = 1024
 _PAIR_OPENING = lazy_pattern(rf"[(\[]\s*[bBuU]?\\*{_QUOTE}\Z")
-_PAIR_CLOSING = lazy_pattern(rf"(?:\\*{_QUOTE})?\s*,?\s*(?:[)\]]|\Z)")
+_PAIR_CLOSING = lazy_pattern(rf"(?:\\*{_QUOTE})?\s*+,?+\s*+(?:[)\]]|\Z)")
+_LONG_ITEM = 1024
 _QUOTE_AFTER = lazy_pattern(rf"\s*+\\*+{_QUOTE}")
 _OPEN_QUOTE = lazy_pattern(rf"(\\*)({_QUOTE})\Z")
 
@@ -163,14 +166,20 @@ class TextMasker:
     def _value(self, text: str, found: re.Match[str]) -> _Span | None:
         if not found["separator"]:
             return self._second_of_pair(text, found)
-        start, quote = found.start(), found["quote"] or ""
-        before = text[start - 1 : start]
+        quote = found["quote"] or ""
         if not quote and (next_line := _NEXT_LINE.match(text, found.end())):
             return self._hidden(text, next_line.end(), Style.WORD) if found["separator"] == ":" else None
         gap = (_GAP_IN_LITERAL if quote else _GAP_BEFORE_VALUE).match(text, found.end())
         value_at = gap.end() if gap else found.end()
-        if _NO_VALUE.match(text, value_at) or self._is_known(text, found, value_at):
-            return None
+        span = self._value_at(text, found, value_at, quote)
+        if span and span[0] == value_at and _is_no_value(text, found, value_at, span[1]):
+            # As it is, but read.
+            return value_at, span[1], text[value_at : span[1]]
+        return span
+
+    def _value_at(self, text: str, found: re.Match[str], value_at: int, quote: str) -> _Span | None:
+        start = found.start()
+        before = text[start - 1 : start]
         if before in ("?", "&", "#"):
             return self._hidden(text, value_at, Style.PARAMETER)
         if found["separator"].startswith("%"):
@@ -182,30 +191,27 @@ class TextMasker:
         blank = found["separator"] in "：＝" or any(map(str.isspace, text[found.end() : value_at]))
         is_header = found["name"].lower().endswith(_HEADERS)
         style = Style.HEADER if is_header else Style.PHRASE if blank else Style.WORD
-        span = self._hidden(text, value_at, style)
-        if span and before in _QUOTES and span[0] == value_at:
-            # In `'Cookie: a=b', ...` the value ends with the quote that opened before the name.
-            opening = _OPEN_QUOTE.search(text[max(0, start - 8) : start])
-            end = quoted_end(text, value_at, opening, span[1]) if opening else span[1]
-            return (value_at, end, span[2]) if end > value_at else None
-        return span
-
-    def _is_known(self, text: str, found: re.Match[str], value_at: int) -> bool:
-        """Return whether the value is a name in SQL (``token = :token``) or a shell's working directory."""
-        if found["separator"] == "=" and text[value_at - 1].isspace() and _SQL_NAME.match(text, value_at):
-            return True
-        is_shell = found["name"].lower() in ("pwd", "oldpwd")
-        return is_shell and _WORKING_DIRECTORY.match(text, value_at) is not None
+        # In `'Cookie: a=b', ...` the value ends with the quote that opened before the name.
+        around = _OPEN_QUOTE.search(text[max(0, start - 8) : start])
+        return self._hidden(text, value_at, style, around=around)
 
     def _second_of_pair(self, text: str, found: re.Match[str]) -> _Span | None:
         if not _PAIR_OPENING.search(text[max(0, found.start() - 12) : found.start()]):
             return None
         span = self._hidden(text, found.end(), Style.WORD, found["quote"])
-        return span if span and _PAIR_CLOSING.match(text, span[1]) else None
+        if not span or _PAIR_CLOSING.match(text, span[1]):
+            return span
+        # One this long is hidden, pair or not: what is read and left would be read again from the next pair on.
+        return span if span[1] - span[0] > _LONG_ITEM else None
 
-    def _hidden(self, text: str, start: int, style: Style, quote: str = "") -> _Span | None:
-        """Return the value at *start*; *quote* is that of its name, which an unquoted value takes over."""
-        start, end, is_quoted = extent(text, start, style, self._replacement)
+    def _hidden(
+        self, text: str, start: int, style: Style, quote: str = "", around: re.Match[str] | None = None
+    ) -> _Span | None:
+        """Return the value at *start*; *quote* is that of its name, which an unquoted value takes over.
+
+        *around* is the quote inside which name and value stand.
+        """
+        start, end, is_quoted = extent(text, start, style, self._replacement, around)
         if start == end or text[start:end] in ("None", "null"):
             return None
         substitute = self._replacement
@@ -240,6 +246,25 @@ class TextMasker:
 
         masked = pattern.sub(substitute, text)
         return text if masked == text else masked
+
+
+def _is_no_value(text: str, found: re.Match[str], start: int, end: int) -> bool:
+    """Tell a placeholder, a truth, a type or a working directory from a secret, if it is all that is there."""
+    if _NO_VALUE.fullmatch(text, start, end):
+        return True
+    # `token = :token`; another name behind the colon may be a secret.
+    name = _SQL_NAME.fullmatch(text, start, end) if found["separator"] == "=" else None
+    if name and start > found.end():
+        return name[1] == found["name"]
+    return _is_working_directory(text, found.start(), end)
+
+
+def _is_working_directory(text: str, start: int, end: int) -> bool:
+    """Tell a shell's `PWD=/srv/app`, alone on its line, from a database's `UID=sa`, `PWD=/secret`."""
+    line = _WORKING_DIRECTORY.match(text, start)
+    if not line or line.end() != end:
+        return False
+    return "uid" not in text[max(0, start - _NEIGHBOURS) : end + _NEIGHBOURS].lower()
 
 
 def _is_bearer_token(word: str) -> bool:
