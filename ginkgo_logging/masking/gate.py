@@ -8,6 +8,7 @@ from ginkgo_logging.lazy_pattern import lazy_pattern
 
 _QUOTE = "[\"'`]"
 _COPY_NUMBER = lazy_pattern(r"[\W_]*(?<!\d)\d{1,2}\Z")
+_SQL = lazy_pattern(r"(?:word|fied\s++by)\s++[en]?['\"]")
 _LAST_WORD = lazy_pattern(r"[^\W_]+\Z")
 
 
@@ -27,19 +28,19 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
         lower = text.lower()
         # Any true value will do; bool() would cost a call.
         return (
-            ("=" in text and equals.search(text))
-            or (":" in text and (colon.search(text) or ("@" in text and "//" in text.replace("\\", ""))))
-            or ("," in text and comma.search(text))
+            ("=" in text and equals.search(lower))
+            or (":" in text and (colon.search(lower) or ("@" in text and "//" in text.replace("\\", ""))))
+            or ("," in text and comma.search(lower))
             or ("-" in text and "--" in text)
             # A separator, a bracket or a blank in URL encoding.
             or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
             # SQL: PASSWORD 'x', IDENTIFIED BY 'x'.
-            or ("'" in text and ("word '" in lower or "fied by '" in lower))
+            or (("word" in lower or "fied" in lower) and _SQL.search(lower))
             or "earer" in lower
             or "asic" in lower
             # A colour between name and separator.
             or "\x1b" in text
-            or (not text.isascii() and wide.search(text))
+            or (not text.isascii() and wide.search(lower))
         )
 
     return may_hold_secret
@@ -47,32 +48,36 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
 
 def _final_words(name: str) -> Iterable[str]:
     """Yield the last word of *name* in the forms in which a text may hold it."""
-    bare = _COPY_NUMBER.sub("", name.rstrip("_- .")) or name
-    match = _LAST_WORD.search(bare)
-    word = match[0] if match else bare
-    yield word
-    if not word.isascii():
-        yield word.encode("unicode_escape").decode()
-        yield quote(word)
+    whole = name.rstrip("_- .") or name
+    # A number at its end may be of the name, and another follow.
+    for bare in {whole, _COPY_NUMBER.sub("", whole) or name}:
+        match = _LAST_WORD.search(bare)
+        word = match[0] if match else bare
+        yield word
+        if not word.isascii():
+            yield word.encode("unicode_escape").decode()
+            yield quote(word)
 
 
 def _after_name(words: Iterable[str]) -> str:
     """Return a pattern for the place after a separator that may follow a name ending in one of *words*."""
-    cases = {case for word in words for case in (word, word.lower(), word.upper(), word.title())}
+    cases = {case.lower() for word in words for case in (word, word.upper())}
     if not cases:
         return "(?!)"
     width = min(3, *map(len, cases))
     endings = {case[-width:] for case in cases}
     ending = "".join(_one_of(place) for place in zip(*endings, strict=True))
     exact = _tree(endings)
-    numbered = [rf"{ending}[\d_]", rf"{ending}[_-]\d", rf"{ending}\d\d", rf"{ending}[_-]\d\d"]
+    joint = r"[_.\\-]"
+    numbered = [rf"{ending}\d", rf"{ending}{joint}\d", rf"{ending}\d\d", rf"{ending}{joint}\d\d"]
+    numbered += [rf"{joint}{joint}\d", rf"{joint}{joint}\d\d"]
     quoted = [f"{end}{_QUOTE}" for end in numbered]
     return (
         rf"(?:(?<={ending}.)(?<=(?:{exact}).)"
-        rf"|(?<=[^A-Za-z].)(?:(?<={_QUOTE}.)(?:(?<={ending}{_QUOTE}.)(?<=(?:{exact}){_QUOTE}.)"
-        rf"|(?<=[\d_]{_QUOTE}.)(?:{_preceded(quoted)})|(?<=\\{_QUOTE}.))"
-        # A blank, a subscript, an escape: rare enough to let through.
-        rf"|(?<=[\d_].)(?:{_preceded(numbered)})|(?<=[\s\]\\].)))"
+        rf"|(?<=[^a-z].)(?:(?<={_QUOTE}.)(?:(?<={ending}{_QUOTE}.)(?<=(?:{exact}){_QUOTE}.)"
+        rf"|(?<=\d{_QUOTE}.)(?:{_preceded(quoted)})|(?<=[\\_]{_QUOTE}.))"
+        # A blank, a subscript, an escape, a last underscore: rare enough to let through.
+        rf"|(?<=\d.)(?:{_preceded(numbered)})|(?<=[\s\]\\_].)))"
     )
 
 

@@ -20,7 +20,8 @@ _BEGINNING = r"(?:(?<![\w.\-%\\])|(?<!\\)(?=\\++[nrtfvb0])|(?<=%3[ADad])|(?<=%26
 _CANDIDATE = rf"""
     (?:
         (?P<scheme>(?i:bearer|basic)) [ \t]++ (?P<credential>[A-Za-z0-9._~+/=-]{{8,}}+)
-      | (?P<sql>(?:PASSWORD|(?i:(?:with|encrypted)[ ]password|identified[ ]by))[ ]++(?='))
+      | (?P<sql>(?:(?i:(?:with|encrypted)\s++password|identified\s++by)|PASSWORD)\s++[eEnN]?+(?=['"])
+          |(?i:password)\s++[eEnN]?+(?=['"][^\s,;:+)\]}}'"]))
       | (?P<block>-----BEGIN\ [A-Z\ ]{{0,40}}PRIVATE\ KEY-----)
       | (?P<flag>--[A-Za-z][\w.\-]*+)
         (?: \\*+{_QUOTE}[ \t]*+,\s*+(?=[bBuU]?\\*+{_QUOTE}) | (?:\\*+{_QUOTE})?+[ \t]++(?=[^\s-]|-[^-]) )
