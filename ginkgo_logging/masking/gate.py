@@ -35,7 +35,7 @@ def gate(fields: Iterable[str]) -> Callable[[str], object]:
             # A separator, a bracket or a blank in URL encoding.
             or ("%" in text and ("%2" in text or "%3" in text or "%5" in text))
             # SQL: PASSWORD 'x', IDENTIFIED BY 'x'.
-            or (("word" in lower or "fied" in lower) and _SQL.search(lower))
+            or (("'" in text or '"' in text) and ("word" in lower or "fied" in lower) and _SQL.search(lower))
             or "earer" in lower
             or "asic" in lower
             # A colour between name and separator.
