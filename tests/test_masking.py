@@ -441,6 +441,7 @@ class TestText:
 
     @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
     @settings(quickly, max_examples=400)
+    @example("password\"://\nb'")
     def test_idempotent(self, text: str) -> None:
         """
         Masking twice is masking once.

@@ -61,7 +61,7 @@ _NEIGHBOURS = 1024
 _PAIR_OPENING = lazy_pattern(rf"[(\[]\s*[bBuU]?\\*{_QUOTE}\Z")
 _PAIR_CLOSING = lazy_pattern(rf"(?:\\*{_QUOTE})?\s*+,?+\s*+(?:[)\]]|\Z)")
 _LONG_ITEM = 1024
-_QUOTE_AFTER = lazy_pattern(rf"\s*+\\*+{_QUOTE}")
+_QUOTE_AFTER = lazy_pattern(rf"\s*+[bBrRuUfF]{{0,2}}\\*+{_QUOTE}")
 _OPEN_QUOTE = lazy_pattern(rf"(\\*)({_QUOTE})\Z")
 
 _QUOTES = ("'", '"', "`")
