@@ -96,7 +96,8 @@ class TextMasker:
         A secret is the value after a sensitive name and `=`, `:` or a relative of theirs, in whatever quotes and
         escapes; the second of a quoted pair such as ``('Cookie', 'a=b')``; the word after a flag
         (``--password x``); the password of a URL; a token after `Bearer`, or `Basic`; a PEM private key.
-        Names follow the rule of `is_sensitive`. A name without a separator is prose: ``token expired`` stays.
+        Names follow the rule of `is_sensitive`. A name without a separator is prose: ``token expired`` stays;
+        only ``password '...'`` is SQL.
 
         Where an unquoted value ends is a guess that rather hides too much. With nothing between separator and
         value (``password=x y``) it is one word, and of `,;&|)]}` and quotes in it only those count as its end
