@@ -126,6 +126,7 @@ def hostile() -> None:
 
 
 def main() -> None:
+    """Run and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
