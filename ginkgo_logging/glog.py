@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 from ginkgo_logging import context, settings
-from ginkgo_logging.caller import caller_finder
 from ginkgo_logging.config import setup_or_defaults
 from ginkgo_logging.errors import ConfigError
 from ginkgo_logging.filters.masking import mask_text
@@ -63,8 +62,6 @@ class GinkgoLogger:
         if type(self._logger).makeRecord is logging.Logger.makeRecord:
             # `extra` may hold names that a record has already: logging's documented hook can rename them.
             self._logger.makeRecord = _make_record  # type: ignore[method-assign]
-        if getattr(self._logger.findCaller, "__func__", None) is logging.Logger.findCaller:
-            self._logger.findCaller = caller_finder(self._logger)  # type: ignore[assignment, method-assign]
         self._files: dict[str, RotatingFileHandler] = {}
         self._arguments = (file_names, console_log)
         self._in_use = False

@@ -13,6 +13,8 @@ from threading import current_thread, get_ident
 from time import time
 from typing import Any
 
+from ginkgo_logging import caller
+
 _MAX_PATHS = 10_000
 _new = object.__new__
 _bare = logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)
@@ -21,6 +23,7 @@ _start = _bare.created * 1000 - _bare.relativeCreated
 _has_task_name = hasattr(_bare, "taskName")
 
 _files: dict[str, tuple[str, str]] = {}
+_known_loggers = caller.known
 _pid = os.getpid()
 
 
@@ -48,6 +51,11 @@ def make_record(
     record: Any = _new(Record)  # a function, because calling a class takes longer
     # The order of logging.LogRecord: formatters that list all attributes list them in this order.
     record.name = name
+    try:
+        if name not in _known_loggers:
+            caller.quicken(name)
+    except Exception:  # noqa: BLE001, S110 - a name may be anything, and refuse to be looked up
+        pass
     record.msg = msg
     # Nearly all arguments are text or numbers, and asking an abstract base class takes ten times as long.
     if args and len(args) == 1 and type(args[0]) is not str:
@@ -88,6 +96,7 @@ def uninstall() -> None:
     """Go back to `logging.LogRecord`, unless the program has set another factory since."""
     if logging.getLogRecordFactory() is make_record:
         logging.setLogRecordFactory(logging.LogRecord)
+    caller.restore()
 
 
 def _unpacked(args: Any) -> Any:

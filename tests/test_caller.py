@@ -1,14 +1,15 @@
-"""caller_finder: the place that the standard library finds, from any caller at any depth."""
+"""find_caller: the place that the standard library finds, from any caller at any depth."""
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from ginkgo_logging import GinkgoLogger
-from ginkgo_logging.caller import caller_finder
+from ginkgo_logging import GinkgoLogger, caller, setup, shutdown
+from ginkgo_logging.caller import find_caller
+from ginkgo_logging.record_factory import make_record
 
 
 class Places(logging.Handler):
@@ -22,6 +23,17 @@ class Places(logging.Handler):
         self.found.append((record.pathname, record.lineno, record.funcName, record.stack_info))
 
 
+@pytest.fixture
+def places() -> Iterator[Places]:
+    """A root handler, between `setup` and `shutdown`."""
+    setup("test")
+    handler = Places()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)
+    shutdown()
+
+
 def places_of(call: Callable[[logging.Logger], object]) -> list[tuple[Any, ...]]:
     """Return the place of *call* as a standard logger finds it, and as one with our method does."""
     places = Places()
@@ -29,7 +41,7 @@ def places_of(call: Callable[[logging.Logger], object]) -> list[tuple[Any, ...]]
         logger = logging.Logger("test.caller")
         logger.addHandler(places)
         if quick:
-            logger.findCaller = caller_finder(logger)  # type: ignore[method-assign]
+            logger.findCaller = find_caller  # type: ignore[method-assign]
         call(logger)
     return places.found
 
@@ -63,57 +75,111 @@ def test_the_place_is_the_standard_librarys(call: Callable[[logging.Logger], obj
     assert expected == quick
 
 
-def test_glog_looks_for_its_callers_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loggers_of_any_age_find_their_callers_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A line of GLOG has the place of the call, and the standard library is not asked for it.
+    From its second record on, a logger made before or after `setup` does not ask the standard library.
     """
-    glog = GinkgoLogger("test.caller.glog")
+    loggers = [logging.getLogger("test.caller.before"), logging.getLogger()]
+    setup("test")
+    loggers += [logging.getLogger("test.caller.after"), GinkgoLogger("test.caller.glog").logger]
     places = Places()
-    glog.logger.addHandler(places)
-    glog.logger.setLevel(logging.INFO)
-    monkeypatch.setattr(logging.Logger, "findCaller", None)
+    logging.getLogger().addHandler(places)
 
-    glog.INFO("x")
+    for logger in loggers:
+        logger.warning("x")
+    monkeypatch.setattr(logging.Logger, "findCaller", None)
+    for logger in loggers:
+        logger.warning("x")
     line = sys._getframe().f_lineno - 1
 
-    assert [(__file__, line)] == [place[:2] for place in places.found]
+    assert [(__file__, line)] * 4 == [place[:2] for place in places.found[4:]]
+    monkeypatch.undo()
+    logging.getLogger().removeHandler(places)
+    shutdown()
 
 
-def test_a_logger_class_with_a_method_of_its_own_keeps_it() -> None:
+def test_shutdown_gives_loggers_their_method_back(places: Places) -> None:
     """
-    A program's logger class that finds callers in its own way is asked.
+    Nothing of ours stays on the loggers of a program.
+    """
+    logger = logging.getLogger("test.caller.restored")
+    logger.warning("x")
+    during = logger.findCaller
+    shutdown()
+
+    assert during is find_caller
+    assert logger.findCaller.__func__ is logging.Logger.findCaller  # type: ignore[attr-defined]
+    assert len(places.found) == 1
+
+
+@pytest.mark.parametrize("on", ["its class", "the logger"])
+def test_a_logger_with_a_way_of_its_own_keeps_it(places: Places, on: str) -> None:
+    """
+    A program's logger that finds callers in its own way is asked.
     """
 
     class Own(logging.Logger):
         def findCaller(self, *_: Any, **__: Any) -> Any:  # noqa: N802
             return "own.py", 1, "own", None
 
-    before = logging.getLoggerClass()
-    logging.setLoggerClass(Own)
-    try:
-        glog = GinkgoLogger("test.caller.own")
-    finally:
+    name = f"test.caller.{on}"
+    if on == "its class":
+        before = logging.getLoggerClass()
+        logging.setLoggerClass(Own)
+        logger = logging.getLogger(name)
         logging.setLoggerClass(before)
-    places = Places()
-    glog.logger.addHandler(places)
-    glog.logger.setLevel(logging.INFO)
+    else:
+        logger = logging.getLogger(name)
+        logger.findCaller = Own.findCaller.__get__(logger)  # type: ignore[method-assign]
 
-    glog.INFO("x")
+    for _ in range(2):
+        logger.warning("x")
 
-    assert ["own.py"] == [place[0] for place in places.found]
+    assert ["own.py"] * 2 == [place[0] for place in places.found]
 
 
-def test_two_adapters_of_one_logger_find_its_callers() -> None:
+def test_a_logger_that_refuses_the_attribute_logs(places: Places) -> None:
     """
-    A second GinkgoLogger of the same name changes nothing.
+    A logger class may forbid to be changed.
     """
-    glogs = [GinkgoLogger("test.caller.twice") for _ in range(2)]
-    places = Places()
-    glogs[0].logger.addHandler(places)
-    glogs[0].logger.setLevel(logging.INFO)
 
-    wrapper(glogs[0].logger, stacklevel=2)
-    wrapper(glogs[1].logger, stacklevel=2)
+    class Fixed(logging.Logger):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "findCaller":
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    before = logging.getLoggerClass()
+    logging.setLoggerClass(Fixed)
+    logger = logging.getLogger("test.caller.fixed")
+    logging.setLoggerClass(before)
+
+    for _ in range(2):
+        wrapper(logger, stacklevel=2)
     line = sys._getframe().f_lineno - 1
 
-    assert [(__file__, line - 1), (__file__, line)] == [place[:2] for place in places.found]
+    assert [(__file__, line)] * 2 == [place[:2] for place in places.found]
+
+
+@pytest.mark.parametrize("name", ["", "test.caller", None, ["unhashable"]], ids=repr)
+def test_a_record_of_no_known_logger(name: Any) -> None:
+    """
+    A name for which there is no logger, or only one above others, is a name like any other.
+    """
+    logging.getLogger("test.caller.child")
+
+    record = make_record(name, logging.INFO, __file__, 1, "x", (), None)
+
+    assert name is record.name
+
+
+def test_the_table_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A program that makes up names does not fill the memory.
+    """
+    monkeypatch.setattr(caller, "_MAX_NAMES", len(caller.known) + 1)
+
+    for number in range(3):
+        make_record(f"made.up.{number}", logging.INFO, __file__, 1, "x", (), None)
+
+    assert len(caller.known) <= caller._MAX_NAMES

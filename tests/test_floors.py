@@ -18,7 +18,7 @@ FLOORS = (
     # 0: know nothing of each other's business
     (
         "fields errors arguments lazy_pattern any_object masking error_patterns throttling sampling "
-        "environment importing accounting forking watching json_line options record_factory caller "
+        "environment importing accounting forking watching json_line options caller record_factory "
         "trace_headers transaction record_text record_state records yaml_file"
     ),
     # 1: what is bound, what was chosen
