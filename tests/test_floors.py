@@ -53,6 +53,10 @@ NOT_AT_THE_TOP = {
         "ginkgo_logging.query.loki",
     ): "an extra, and needed only where there is a Loki",
     ("handlers.console", "rich"): "slow to import, and needed on a terminal only",
+    (
+        "handlers.file_write",
+        "ctypes",
+    ): "an interpreter may be built without it; in a container nobody needs it",
     ("cli", "importlib"): "slow to import, and needed for --version only",
     ("cli.web", "uvicorn"): "an extra; without it the command says what to install",
     ("cli.web", "ginkgo_logging.web.app"): "the same extra",

@@ -189,6 +189,7 @@ class TestWriting:
         found = lines(path)
         assert 4000 == len(found)
         assert expected(8, 500) == set(found)
+        assert 4000 == handler.counts.written
         assert 20_000 >= max(one.stat().st_size for one in backups(path))
 
     @pytest.mark.parametrize(
@@ -960,6 +961,31 @@ class TestSpecialFiles:
         os.close(reader)
         emit(handler, "nobody reads")
         assert 1 == handler.counts.failed
+
+    def test_fifo_that_threads_share(self, make: Any, tmp_path: Path) -> None:
+        """
+        A FIFO's reader may be a thread of the same program: a write that waits for it does not stop it.
+        """
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(reader, True)
+        handler = make(filename=fifo)
+        threads = [
+            threading.Thread(target=lambda: [emit(handler, PADDING * 10) for _ in range(100)])
+            for _ in range(4)
+        ]
+
+        for thread in threads:
+            thread.start()
+        left = 400 * (len(PADDING) * 10 + 1)
+        while left:
+            left -= len(os.read(reader, 1000))
+        for thread in threads:
+            thread.join()
+
+        assert 400 == handler.counts.written
+        os.close(reader)
 
     def test_standard_output_in_a_file(self, tmp_path: Path) -> None:
         """

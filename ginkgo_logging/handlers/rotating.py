@@ -16,13 +16,13 @@ import logging
 import os
 import stat
 import sys
-from os import write
 from pathlib import Path
 from time import monotonic, sleep
 
 from ginkgo_logging.arguments import boolean, whole_number
 from ginkgo_logging.handlers.backups import locked, shift, trim
 from ginkgo_logging.handlers.base import LineHandler
+from ginkgo_logging.handlers.file_write import FileWrite
 
 LOOK_SECONDS = 1.0
 """Seconds for which a file that another program moved or deleted may go unnoticed."""
@@ -82,6 +82,7 @@ class RotatingFileHandler(LineHandler):
         self._credit = 0  # bytes that may be written before looking at the file's size
         self._look_at = 0.0  # when to look whether the path still leads to the open file
         self._is_regular = False
+        self._file = FileWrite()
         self._is_torn = False  # the last write failed, perhaps half-way
         super().__init__(level=level)
         if not delay:
@@ -111,6 +112,7 @@ class RotatingFileHandler(LineHandler):
         try:
             if credit < 0 or monotonic() >= self._look_at:
                 line = self._prepare(line)
+            write = self._file.write  # a name of its own: calling it as a method takes longer
             written = write(self._fd, line)
         except OSError as exc:
             self._note_failure(exc)
@@ -119,6 +121,12 @@ class RotatingFileHandler(LineHandler):
             short = OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes written", self.filename)
             self._note_failure(short)
             raise short
+
+    def _wait_for_turn(self) -> None:
+        """Wait until no other thread is writing, and keep the interpreter's lock in the writes that follow."""
+        if self._is_regular:  # a FIFO's reader may be a thread that needs that lock
+            self._file.contended()
+        super()._wait_for_turn()
 
     def __del__(self) -> None:
         # Not close(): a finalizer must not wait for a lock.
@@ -148,6 +156,7 @@ class RotatingFileHandler(LineHandler):
                 if self._ends_torn():
                     line = b"\n" + line
                 self._is_torn = False
+                self._file.uncontended()
             self._credit = self._make_room(len(line))
             self.rollover_error = None
         except OSError as exc:
@@ -219,6 +228,7 @@ class RotatingFileHandler(LineHandler):
             # In one step, for a child that is forked at this moment or a signal handler that logs here.
             os.dup2(fd, self._fd, inheritable=False)
         self._is_regular = is_regular
+        self._file.uncontended()
         self._limit = self.max_bytes if is_regular and not self.filename.startswith(_STREAM_PATHS) else 0
 
     def _open_path(self) -> int:

@@ -1,0 +1,148 @@
+"""FileWrite, and how threads take turns: many of them write one file."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ginkgo_logging.handlers import RotatingFileHandler
+from ginkgo_logging.handlers.file_write import FileWrite
+
+
+@pytest.fixture
+def descriptor(tmp_path: Path) -> Iterator[int]:
+    """An open file."""
+    number = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT)
+    yield number
+    os.close(number)
+
+
+@pytest.fixture
+def contended() -> FileWrite:
+    """One that keeps the interpreter's lock."""
+    file = FileWrite()
+    file.contended()
+    return file
+
+
+@pytest.fixture
+def _long_intervals() -> Iterator[None]:
+    """No write is a slow one."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(10)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_long_intervals")
+@pytest.mark.parametrize("line", [b"", b"a\0b\n", b"x" * 64 * 1024, b"y" * 65 * 1024], ids=len)
+def test_it_writes_what_os_write_does(descriptor: int, line: bytes) -> None:
+    """
+    Short lines and long ones, and bytes of every kind.
+    """
+    file = FileWrite()
+    file.contended()
+
+    written = file.write(descriptor, line)
+
+    assert len(line) == written
+    assert line == os.pread(descriptor, 1 << 20, 0)
+
+
+def test_an_error_has_its_name(contended: FileWrite) -> None:
+    """
+    What goes wrong is raised as `os.write` raises it.
+    """
+    with open(os.devnull) as readable, pytest.raises(OSError, match="Bad file descriptor"):
+        contended.write(readable.fileno(), b"x")
+
+
+def test_the_lock_is_kept_only_while_threads_meet(contended: FileWrite) -> None:
+    """
+    A program of one thread writes by `os.write`.
+    """
+    ways = [FileWrite().write, contended.write]
+    contended.uncontended()
+
+    assert [True, False, True] == [way is os.write for way in [*ways, contended.write]]
+
+
+def test_a_slow_write_gives_the_lock_up_for_a_while(descriptor: int) -> None:
+    """
+    A write that keeps the lock for longer than threads may is the last of its kind for some seconds.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    file = FileWrite()
+    file.contended()
+    sys.setswitchinterval(before)
+    written = file.write(descriptor, b"x" * 64 * 1024)
+    file.contended()
+
+    assert 64 * 1024 == written
+    assert os.write is file.write
+
+
+def test_an_interpreter_without_ctypes_writes() -> None:
+    """
+    `ctypes` is an optional part of an interpreter.
+    """
+    program = (
+        "import os, sys; sys.modules['ctypes'] = None\n"
+        "from ginkgo_logging.handlers.file_write import FileWrite\n"
+        "file = FileWrite(); file.contended(); print(file.write is os.write)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "True\n" == done.stdout
+
+
+def test_threads_that_meet_keep_the_lock(tmp_path: Path) -> None:
+    """
+    A thread that finds another one inside a write waits; from then on writes keep the lock.
+    """
+    handler = RotatingFileHandler(filename=tmp_path / "x.log")
+    inside, leave = threading.Event(), threading.Event()
+    write_line = handler.write_line
+
+    def slow(line: bytes) -> None:
+        inside.set()
+        leave.wait(10)
+        write_line(line)
+
+    handler.write_line = slow  # type: ignore[method-assign]
+    record = logging.LogRecord("test", logging.INFO, __file__, 1, "x", (), None)
+    first, second = (threading.Thread(target=handler.handle, args=(record,)) for _ in range(2))
+    first.start()
+    assert inside.wait(10)
+    del handler.write_line
+    second.start()
+    while handler._file.write is os.write and second.is_alive():
+        pass
+    kept = handler._file.write is not os.write
+    leave.set()
+    first.join()
+    second.join()
+
+    assert kept
+    assert 2 == handler.counts.written == (tmp_path / "x.log").read_text().count("\n")
+    handler.close()
+
+
+def test_what_a_fork_has_left_behind_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    """
+    A child forked while a thread was inside a write believes it to be there still, until its first line.
+    """
+    handler = RotatingFileHandler(filename=tmp_path / "x.log")
+    handler._writing = b"of a thread that does not exist here"
+
+    handler.handle(logging.LogRecord("test", logging.INFO, __file__, 1, "x", (), None))
+
+    assert (1, None) == (handler.counts.written, handler._writing)
+    handler.close()
