@@ -154,16 +154,20 @@ def queued(log_file: Path) -> Call:
     handler = QueueHandler(target=file, capacity=1_000_000)
     handler.filters, file.filters = list(file.filters), []
     root.handlers = [handler]
-    handler._start = lambda: True  # type: ignore[method-assign] # nobody reads meanwhile: only the caller is timed
     count = 0
+
+    def empty() -> None:
+        handler.reset_after_fork()
+        handler._thread = threading.main_thread()  # nobody reads meanwhile: only the caller is timed
 
     def timed() -> None:
         nonlocal count
         call()
         count += 1
         if count % 100 == 0:  # what piles up would cost the collector what it costs nobody in a program
-            handler.reset_after_fork()
+            empty()
 
+    empty()
     return timed
 
 

@@ -43,7 +43,7 @@ STAGES = {
     "    of it logging.LogRecord, without ours": OURS + "call = lambda: logging.LogRecord(*made_of)",
     "    of it our Record": OURS + "call = lambda: make_record(*made_of)",
     "  our Record, filters, formatter, file": OURS + "call = lambda: handler.handle(make_record(*made_of))",
-    "  our Record, filters, formatter": OURS + "call = lambda: handler._fast[-1](make_record(*made_of))",
+    "  our Record, filters, formatter": OURS + "call = lambda: handler._fast[-1].line(make_record(*made_of))",
     "    of it what is bound": OURS + "call = context.current",
     "    of it the search for secrets": OURS
     + "call = lambda: handler.filters[-1].masker.may_change('Signal generated: BUY 600519.SH')",

@@ -22,6 +22,7 @@ from ginkgo_logging import context
 from ginkgo_logging.accounting import reporter
 from ginkgo_logging.filters import ContextFilter, MaskingFilter, ThrottleFilter
 from ginkgo_logging.formatters import JsonFormatter
+from ginkgo_logging.handlers import QueueHandler
 from ginkgo_logging.handlers.fast_path import FastPath
 from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record, make_record
@@ -49,6 +50,20 @@ def record_of(msg: object, args: Any = (), level: int = logging.INFO, **options:
     )
 
 
+def through_a_queue() -> tuple[QueueHandler, Collector]:
+    target = Collector(formatter=JsonFormatter())
+    queue = QueueHandler(target=target)
+    queue.filters = [ContextFilter(), ThrottleFilter(), MaskingFilter()]
+    return queue, target
+
+
+def made_of(message: object, args: Any, level: int, extra: dict[str, Any]) -> Record:
+    record = record_of(message, args, level)
+    record.__dict__.update(created=1.5, msecs=500.0, relativeCreated=1.0)
+    record.__dict__.update(extra)
+    return record
+
+
 def with_extra(record: Record, **extra: Any) -> Record:
     record.__dict__.update(extra)
     return record
@@ -57,9 +72,9 @@ def with_extra(record: Record, **extra: Any) -> Record:
 def took_the_fast_path(collector: Collector, record: logging.LogRecord) -> bool:
     """Tell whether *collector* would write *record* at once; the record is used up."""
     collector.handle(record_of("the handler looks at its filters when a record comes"))
-    *_, fast_line = collector._fast
-    assert fast_line is not None
-    return fast_line(record) is not None
+    *_, path = collector._fast
+    assert path is not None
+    return path.line(record) is not None
 
 
 def what_is_left(record: logging.LogRecord) -> dict[str, Any]:
@@ -122,15 +137,17 @@ def test_both_ways_write_and_leave_the_same(
     records, lines = [], []
     token = context._current.set(context.Context(*ids, fields=bound))
     for collector in (stepwise(), at_once(), at_once()):
-        record = record_of(message, args, level)
-        record.__dict__.update(created=1.5, msecs=500.0, relativeCreated=1.0)
-        record.__dict__.update(extra)
+        record = made_of(message, args, level, extra)
         collector.handle(record)
         records.append(what_is_left(record))
         lines.append(re.sub(rb'"seq":\d+', b'"seq":0', collector.lines[0]))
+    queue, target = through_a_queue()
+    queue.handle(made_of(message, args, level, extra))
     context._current.reset(token)
+    queue.close()
+    lines.append(re.sub(rb'"seq":\d+', b'"seq":0', target.lines[0]))
 
-    assert lines[0] == lines[1] == lines[2]
+    assert lines[0] == lines[1] == lines[2] == lines[3]
     assert records[0] == records[1] == records[2]
 
 
@@ -198,7 +215,7 @@ def test_the_second_handler_writes_at_once_too() -> None:
     record = with_extra(record_of("a plain line with %s", ("text",)), order="o-1")
     first.handle(record)
 
-    line = second._fast[-1](record)  # type: ignore[misc]
+    line = second._fast[-1].line(record)  # type: ignore[union-attr]
 
     assert first.lines[-1] == line
 
@@ -260,7 +277,7 @@ def test_the_second_handler_sees_what_happened_in_between(change: Any) -> None:
     first.handle(record)
     change(record)
 
-    assert second._fast[-1](record) is None  # type: ignore[misc]
+    assert second._fast[-1].line(record) is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

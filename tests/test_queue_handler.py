@@ -91,7 +91,104 @@ def test_arguments_are_fixed_when_logged() -> None:
     assert ["order {'state': 'new'}"] == [row["message"] for row in target.rows]
 
 
-def test_a_plain_record_is_only_looked_at_by_its_caller() -> None:
+def test_what_the_next_handler_changes_is_not_on_the_line() -> None:
+    """
+    A plain record waits as a copy: another handler's filters may change theirs meanwhile.
+    """
+    target = Gate()
+    queue = _queue(target)
+    other = logging.NullHandler()
+    logger = logger_with(queue)
+    logger.addHandler(other)
+
+    def change(record: logging.LogRecord) -> bool:
+        record.msg, record.args, record.trace_id = "changed %s", (7,), "changed"
+        return True
+
+    other.handle = change  # type: ignore[method-assign]
+
+    with context.with_trace_id("trace-1"):
+        logger.info("order %s", 5)
+    target.open.set()
+    queue.close()
+
+    (row,) = target.rows
+    assert ("order 5", "trace-1") == (row["message"], row["trace_id"])
+
+
+def test_numbers_grow_in_the_order_of_the_calls() -> None:
+    """
+    It does not matter whether a record's filters are asked by its caller or by the queue's thread.
+    """
+    target = Gate()
+    queue = _queue(target)
+    logger = logger_with(queue)
+
+    for argument in (1, Path("2"), 3, ValueError("4"), "password=5", 6):
+        logger.info("%s", argument)
+    target.open.set()
+    queue.close()
+
+    assert ["1", "2", "3", "4", "password=***", "6"] == [row["message"] for row in target.rows]
+    numbers = [row["seq"] for row in target.rows]
+    assert sorted(set(numbers)) == numbers
+
+
+def test_a_record_that_another_handler_wrote_has_its_number() -> None:
+    """
+    What a handler before the queue found out holds for the queue's thread.
+    """
+    before, target = (Collector(formatter=JsonFormatter()) for _ in range(2))
+    queue = _queue(target)
+    before.filters = [*queue.filters]
+
+    with context.bound(trace_id="trace-1"):
+        record = make_record("app", logging.INFO, "a.py", 7, "order %s", (5,), None)
+        record.portfolio_id = "p-1"
+        before.handle(record)
+        queue.handle(record)
+    queue.close()
+
+    assert before.rows == target.rows
+    assert ("trace-1", "p-1") == (target.rows[0]["trace_id"], target.rows[0]["portfolio_id"])
+
+
+def test_a_template_that_does_not_fit_is_shown_as_it_would_be_elsewhere() -> None:
+    """
+    The thread shows as much of a message as a caller would.
+    """
+    targets = [Collector(formatter=JsonFormatter()) for _ in range(2)]
+    queue = _queue(targets[0])
+    direct = targets[1]
+    direct.filters = [*queue.filters]
+
+    for handler in (queue, direct):
+        handler.handle(make_record("app", logging.INFO, "a.py", 7, "%d of %s", ("x",), None))
+    queue.close()
+
+    one, other = (target.rows[0] for target in targets)
+    assert other["message"] == one["message"]
+
+
+def test_what_a_filter_refuses_that_came_while_a_record_waited_is_counted() -> None:
+    """
+    A program may add a filter at any time; what waits then is asked, and not lost without a number.
+    """
+    target = Gate()
+    queue = _queue(target)
+
+    for message in ("held by the gate", "waits"):
+        queue.handle(plain_record(message))
+    assert target.entered.wait(20)
+    queue.addFilter(lambda _record: False)
+    target.open.set()
+    queue.close()
+
+    assert ["held by the gate"] == [row["message"] for row in target.rows]
+    assert (2, 1, 1) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+
+
+def test_the_line_of_a_plain_record_is_that_of_any_other() -> None:
     """
     The line of a record whose filters were asked in one step is the one of a record that went through each.
     """

@@ -16,8 +16,7 @@ _MOST_NESTED = 5
 _TURN_SECONDS = 0.0001
 _MOST_TURNS = 100
 
-_Line = Callable[[logging.LogRecord], bytes | None]
-_Fast = tuple[list[object], logging.Formatter | None, _Line | None]
+_Fast = tuple[list[object], logging.Formatter | None, FastPath | None]
 """The filters and the formatter that a handler had last, and the fast path that they allow."""
 
 
@@ -78,28 +77,24 @@ class CountingHandler(logging.Handler):
         """Return what makes this handler's lines on the fast path; None if it has no such path."""
         return None
 
-    def _fast_line(self, record: logging.LogRecord) -> bytes | None:
-        """Return the line that `FastPath` has for *record*; None if the filters have to be asked."""
-        try:
-            filters, formatter, line = self._fast
-            # Programs put filters into the list itself, and assign a formatter.
-            if self.formatter is not formatter:
-                self.setFormatter(self.formatter)
-                line = self._fast[-1]
-            elif self.filters != filters:
-                line = self._choose_fast_path()
-            return line(record) if line is not None else None
-        except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
-            return None
+    def _fast_path(self) -> FastPath | None:
+        """Return what stands for this handler's filters and formatter; None if they have to be asked."""
+        filters, formatter, path = self._fast
+        # Programs put filters into the list itself, and assign a formatter.
+        if self.formatter is not formatter:
+            self.setFormatter(self.formatter)
+            return self._fast[-1]
+        return path if self.filters == filters else self._choose_fast_path()
 
-    def _choose_fast_path(self) -> _Line | None:
-        """Choose what `_fast_line` does, now that the filters or the formatter have changed."""
+    def _choose_fast_path(self) -> FastPath | None:
+        """Choose what `_fast_path` returns, now that the filters or the formatter have changed."""
         filters: list[object] = [*self.filters]
         formatter = self.formatter
         path = FastPath.of(filters, self._line_parts(formatter))
-        line = path.line if path is not None and self._keeps(logging.Handler.filter) else None
-        self._fast = filters, formatter, line
-        return line
+        if not self._keeps(logging.Handler.filter):
+            path = None
+        self._fast = filters, formatter, path
+        return path
 
     def _keeps(self, method: Callable[..., object]) -> bool:
         """Return whether *method* is still what it was, in subclasses and on the handler itself."""
@@ -192,7 +187,11 @@ class LineHandler(CountingHandler, ABC):
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
-            line = self._fast_line(record)
+            try:
+                path = self._fast_path()
+                line = path.line(record) if path is not None else None
+            except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
+                line = None
             if line is None:
                 return super().handle(record)
             counts = self.counts

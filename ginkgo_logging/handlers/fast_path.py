@@ -26,6 +26,9 @@ from ginkgo_logging.record_state import (
 )
 from ginkgo_logging.record_text import may_cut_argument
 
+Taken = tuple[dict[str, Any], Context, int]
+"""A copy of a record's attributes, what was bound when it was made, and its number."""
+
 _ERROR = logging.ERROR
 _REMEMBERED = 4096
 
@@ -64,10 +67,42 @@ class FastPath:
         masking: Any = filters[-1]
         return cls(masking, parts) if parts is not None else None
 
-    def line(self, record: logging.LogRecord) -> bytes | None:  # noqa: C901 - each call would cost as much as a step
+    def take(self, record: logging.LogRecord) -> Taken | None:
+        """Return what another thread needs to make the `line`; None if the record has more that may change."""
+        attributes = record.__dict__
+        args = attributes["args"]
+        if (
+            type(record) is not Record
+            or attributes["levelno"] >= _ERROR
+            or type(attributes["msg"]) is not str
+            or (args and type(args) is not tuple)
+            or attributes["exc_info"]
+            or self._masking.masker is not self._masker
+        ):
+            return None
+        for argument in args:
+            if type(argument) not in PLAIN_TYPES:
+                return None
+        if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
+            state = attributes.get("_ginkgo")
+            if type(state) is CompactState and state.has_extra_of(attributes):
+                return attributes.copy(), state.context, state.seq
+            if state is not None or self._plain_extra(attributes, []) is None:
+                return None
+        context = current()
+        found = context.found
+        if found is None or found[0] is not self._masker:
+            found = self._look_at(context)
+        # A copy: the next handler's filters may change the record while it waits.
+        return (attributes.copy(), context, next(sequence)) if found[1] else None
+
+    def line(  # noqa: C901 - each call would cost as much as a step
+        self, record: logging.LogRecord, context: Context | None = None, seq: int = 0
+    ) -> bytes | None:
         """Return the line of *record*; None if filters and formatter have to be asked, for what is still to do.
 
-        Runs none of the caller's code, so that no log call can happen inside it.
+        *context* and *seq* are what `take` took before. Runs none of the caller's code, so that no log call can
+        happen inside it.
         """
         masker = self._masker
         if self._masking.masker is not masker:  # a program has put another in its place
@@ -107,7 +142,8 @@ class FastPath:
                 message %= args
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
                 return None
-        context = current()
+        if context is None:
+            context = current()
         found = context.found
         if found is None or found[0] is not masker:
             found = self._look_at(context)
@@ -124,7 +160,7 @@ class FastPath:
         may_change = self._may_change  # a name of its own: calling it as a method takes longer
         if may_change(text):
             return None
-        parts, seq = self._parts, next(sequence)
+        parts, seq = self._parts, seq or next(sequence)
         line = parts.assemble(call, created, process, message, seq, part)
         state = CompactState()  # which has no __init__: calling it would take longer than what it does
         state.context = context

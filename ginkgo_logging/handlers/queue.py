@@ -4,14 +4,19 @@ import contextlib
 import logging
 import threading
 import time
+from copy import copy
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from ginkgo_logging.arguments import whole_number
+from ginkgo_logging.context import Context
 from ginkgo_logging.forking import reset_in_child
-from ginkgo_logging.handlers.fast_path import EmptyLine
+from ginkgo_logging.handlers.fast_path import EmptyLine, Taken
 from ginkgo_logging.handlers.target import TargetHandler
+from ginkgo_logging.record_factory import Record
+from ginkgo_logging.record_state import STATE
 from ginkgo_logging.record_text import error_of, message_of
-from ginkgo_logging.records import state_of
+from ginkgo_logging.records import attach_state, state_of
 
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
@@ -28,11 +33,13 @@ class QueueFull(Exception):  # noqa: N818 - named like queue.Full
 class QueueHandler(TargetHandler):
     """Hand records to *target* in a thread of its own, so that a slow disk or pipe does not delay the caller.
 
-    Filters listed here run in the thread that logs: list context, throttle and masking here. At most about
-    *capacity* records wait; then *when_full* decides, ``block`` (the default: nothing is lost) or ``drop``
-    (counted as failed). Message and traceback text are fixed before the record waits, so that objects may
-    change afterwards. At exit and on `close` the queue is emptied, for at most ten seconds; a record logged
-    later is written by its caller. A forked child starts with an empty queue and a thread of its own.
+    List context, throttle and masking here. They run in the thread that logs; for a record that cannot change any
+    more, masking is left to the queue's thread, with what was bound when it was logged. At most about *capacity*
+    records wait; then *when_full* decides, ``block`` (the default: nothing is lost) or ``drop`` (counted as
+    failed). What waits is a copy whose message and traceback text are fixed, so that objects may change
+    afterwards, and other handlers' filters the record. At exit and on `close` the queue is emptied, for at most
+    ten seconds; a record logged later is written by its caller. A forked child starts with an empty queue and a
+    thread of its own.
     """
 
     def __init__(
@@ -54,7 +61,7 @@ class QueueHandler(TargetHandler):
 
     def reset_after_fork(self) -> None:
         """Start with an empty queue: what waits is the parent's to write, and its thread is not here."""
-        self._queue: SimpleQueue[logging.LogRecord | threading.Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[logging.LogRecord | Taken | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
 
@@ -64,31 +71,41 @@ class QueueHandler(TargetHandler):
         return _empty_line if ours else None
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Filter *record* and enqueue it; return whether the filters let it pass."""
+        """Filter *record* and enqueue it; of a plain one, leave the filters to the queue's thread."""
         try:
+            try:
+                path = self._fast_path()
+                taken = path.take(record) if path is not None else None
+            except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
+                taken = None
             # Once closed, the target writes here and now, and may log itself: that has to be counted as nested.
-            if self._closed or self._fast_line(record) is None:
+            if taken is None or self._closed:
                 return super().handle(record)
-            self._enqueue(record)
+            self._enqueue(taken)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Enqueue *record*, or write it here if there is no thread to do so."""
-        self.prepare(record)
-        self._enqueue(record)
+        record = self.prepare(record)
+        attributes = record.__dict__.copy()
+        attributes[STATE] = copy(state_of(record))
+        self._enqueue(_record_with(attributes, type(record)))
 
-    def _enqueue(self, record: logging.LogRecord) -> None:
+    def _enqueue(self, item: logging.LogRecord | Taken) -> None:
         if (self._thread is None and not self._start()) or self._closed:
-            self.pass_on(record)
+            self._process(item)
         elif self._queue.qsize() < self._capacity or self._wait_for_room():
-            self._queue.put(record)
+            self._queue.put(item)
             if self._closed:
                 self._drain()  # closed between the question and the put: nobody else would write it
         else:
             raise QueueFull(f"{self._capacity} records are waiting")
-        self.count("written")
+        counts = self.counts
+        with self.lock:  # type: ignore[union-attr] # as in `count`, without its call
+            counts.seen += 1
+            counts.written += 1
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Fix what the record says while its caller's objects are as they were; the record stays whole."""
@@ -152,8 +169,32 @@ class QueueHandler(TargetHandler):
                 if item is not None:
                     self._process(item)
 
-    def _process(self, item: "logging.LogRecord | threading.Event") -> None:
+    def _process(self, item: logging.LogRecord | Taken | threading.Event) -> None:
         if isinstance(item, threading.Event):
             item.set()
+        elif isinstance(item, tuple):
+            self._complete(*item)
         else:
             self.pass_on(item)
+
+    def _complete(self, attributes: dict[str, Any], context: Context, seq: int) -> None:
+        """Filter a record as its caller would have done, and pass it on."""
+        record = _record_with(attributes, Record)
+        try:
+            path = self._fast_path()
+            line = path.line(record, context, seq) if path is not None else None
+        except Exception:  # noqa: BLE001 - as in LineHandler.handle
+            line = None
+        if line is None:
+            attach_state(record, context).seq = seq
+            if not self.filter(record):
+                self.recount("written", "failed")
+                return
+            self.prepare(record)
+        self.pass_on(record)
+
+
+def _record_with(attributes: dict[str, Any], kind: type[logging.LogRecord]) -> logging.LogRecord:
+    record = object.__new__(kind)
+    record.__dict__ = attributes
+    return record
