@@ -171,9 +171,9 @@ def queued(log_file: Path) -> Call:
     return timed
 
 
-def threads(number: int, log_file: Path) -> Call:
+def threads(make: Callable[[Path], Call], number: int, log_file: Path) -> Call:
     """Eight thousand lines by *number* threads together, as one call."""
-    call = line(log_file)
+    call = make(log_file)
 
     def some() -> None:
         for _ in range(8000 // number):
@@ -210,8 +210,9 @@ CONTESTANTS: dict[str, Callable[[Path], Call]] = {
     "a line to a queue, the caller's side": queued,
 }
 THREADED: dict[str, Callable[[Path], Call]] = {
-    "8,000 lines by 1 thread": partial(threads, 1),
-    "8,000 lines by 8 threads": partial(threads, 8),
+    f"{whose}, {number} threads": partial(threads, make, number)
+    for whose, make in (("ours", line), ("stdlib", pipe.stdlib_message))
+    for number in (1, 8)
 }
 
 ROWS = (
@@ -291,10 +292,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         show(measure(CONTESTANTS, Path(directory), options.rounds, options.calls))
         spent = measure(THREADED, Path(directory), options.rounds, max(1, options.calls // 2000))
-        by_one, by_eight = spent["8,000 lines by 1 thread"], spent["8,000 lines by 8 threads"]
-        print(
-            f"{'threads':34} {spread(ratios(by_one, by_eight))}  {1.0:5}   lines per second, 8 threads / 1 thread"
-        )
+        for whose, aim in (("ours", "1.0"), ("stdlib", "")):
+            numbers = spread(ratios(spent[f"{whose}, 1 threads"], spent[f"{whose}, 8 threads"]))
+            print(f"{'threads, ' + whose:34} {numbers}  {aim:>5}   lines per second, 8 threads / 1 thread")
         start_up(options.rounds)
         memory(options.records, Path(directory) / "memory.log")
 
