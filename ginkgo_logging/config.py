@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ginkgo_logging import applying, captured_warnings, context, record_factory, settings, uncaught
 from ginkgo_logging.applying import Superseded, apply
@@ -16,12 +16,15 @@ from ginkgo_logging.filters.throttle import flush_all
 from ginkgo_logging.importing import forget, when_imported
 from ginkgo_logging.integrations import servers
 from ginkgo_logging.settings import Settings
+from ginkgo_logging.stamps import Stamp, is_empty, stamps_of
 from ginkgo_logging.transaction import lock
-from ginkgo_logging.watching import Stamp, Watcher, is_empty, stamps_of
+
+if TYPE_CHECKING:
+    from ginkgo_logging.watching import Watcher
 
 __all__ = ["SetupCall", "last_setup", "setup", "setup_again", "setup_or_defaults", "shutdown"]
 
-_watcher: Watcher | None = None
+_watcher: "Watcher | None" = None
 _own_logger = logging.getLogger("ginkgo_logging")
 
 
@@ -270,6 +273,8 @@ def _watch(load: Callable[..., _Found] | None, seen: dict[Path, Stamp] | None = 
             _watcher.stop()
         _watcher = None
         if load is not None:
+            from ginkgo_logging.watching import Watcher
+
             in_force = dict(seen or {})
             find_again = functools.partial(load, here=_absolute(Path()), before=in_force)
             _watcher = watcher = Watcher(lambda: _reload(find_again, watcher, in_force), seen or {})
@@ -277,7 +282,7 @@ def _watch(load: Callable[..., _Found] | None, seen: dict[Path, Stamp] | None = 
 
 
 def _reload(
-    load: Callable[[], _Found], watcher: Watcher, in_force: dict[Path, Stamp]
+    load: Callable[[], _Found], watcher: "Watcher", in_force: dict[Path, Stamp]
 ) -> dict[Path, Stamp] | None:
     """Apply what *load* finds, unless *watcher* is no longer the one in charge; log what came of it.
 

@@ -334,7 +334,7 @@ def _pattern_row(pattern: PatternStats) -> dict[str, Any]:
     return {
         "logger": mask_text(logger) if isinstance(logger, str) else logger,
         "example": mask_text(pattern.example),
-        "count": pattern.count,
+        "count": pattern.seen,
         "first": pattern.first,
         "last": pattern.last,
     }

@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ginkgo_logging.arguments import whole_number
@@ -33,13 +32,12 @@ class Summary(NamedTuple):
     detail: object
 
 
-@dataclass(frozen=True, slots=True)
-class PatternStats:
+class PatternStats(NamedTuple):
     """How often one pattern occurred, whether it passed or not, since it was first counted."""
 
     key: Hashable
     example: str
-    count: int
+    seen: int
     first: float
     last: float
 
@@ -312,12 +310,12 @@ def merged(stats: Iterable[ThrottleStats], top: int = 10) -> ThrottleStats:
     for one in stats:
         for pattern in one.top:
             known = largest.get(pattern.key)
-            if known is None or known.count < pattern.count:
+            if known is None or known.seen < pattern.seen:
                 largest[pattern.key] = pattern
         evicted_patterns = max(evicted_patterns, one.total_patterns - len(one.top))
-        evicted_count = max(evicted_count, one.total_count - sum(pattern.count for pattern in one.top))
-    rows = sorted(largest.values(), key=lambda pattern: (pattern.count, pattern.last), reverse=True)
-    count = sum(pattern.count for pattern in rows)
+        evicted_count = max(evicted_count, one.total_count - sum(pattern.seen for pattern in one.top))
+    rows = sorted(largest.values(), key=lambda pattern: (pattern.seen, pattern.last), reverse=True)
+    count = sum(pattern.seen for pattern in rows)
     return ThrottleStats(len(rows) + evicted_patterns, count + evicted_count, tuple(rows[:top]))
 
 

@@ -323,7 +323,7 @@ class TestThrottleFilter:
             logger.error("x" * 100_000 + end + "%d", 5)
 
         patterns = throttle.throttle.stats().top
-        assert (2, [2, 1]) == (handler.counts.written, [pattern.count for pattern in patterns])
+        assert (2, [2, 1]) == (handler.counts.written, [pattern.seen for pattern in patterns])
         assert max(len(str(pattern.key)) for pattern in patterns) < 1000
 
     def test_summary_at_flush(self) -> None:

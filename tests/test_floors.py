@@ -18,7 +18,7 @@ FLOORS = (
     # 0: know nothing of each other's business
     (
         "fields errors arguments lazy_pattern any_object masking error_patterns throttling sampling "
-        "environment importing accounting forking watching json_line options caller record_factory "
+        "environment importing accounting forking stamps watching json_line options caller record_factory "
         "trace_headers transaction record_text record_state records yaml_file"
     ),
     # 1: what is bound, what was chosen
@@ -46,6 +46,11 @@ NOT_AT_THE_TOP = {
         "ginkgo_logging.integrations.structlog",
     ): "a program that does not use structlog does not import it",
     ("config", "ginkgo_logging.integrations.opentelemetry"): "the same for OpenTelemetry",
+    ("config", "ginkgo_logging.watching"): "few programs watch their files",
+    ("filters", "ginkgo_logging.filters.processor"): "few dictConfig files name this filter",
+    ("filters", "ginkgo_logging.filters.sampling"): "the same",
+    ("handlers", "ginkgo_logging.handlers.flight_recorder"): "few dictConfig files name this handler",
+    ("handlers", "ginkgo_logging.handlers.queue"): "the same",
     ("integrations.otlp", "opentelemetry"): "an extra; without it the error says what to install",
     ("filters.processor", "structlog"): "slow to import, and few dictConfig files name this filter",
     (

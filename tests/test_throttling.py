@@ -289,7 +289,7 @@ def test_stats_of_several_are_merged_by_pattern(clock: Clock) -> None:
     stats = merged(throttle.stats(top=None) for throttle in (small, large))
 
     assert (3, 2 + 3 + 4) == (stats.total_patterns, stats.total_count)
-    assert [("c", 4), ("b", 3)] == [(pattern.key, pattern.count) for pattern in stats.top]
+    assert [("c", 4), ("b", 3)] == [(pattern.key, pattern.seen) for pattern in stats.top]
 
 
 def test_clearing_stats_leaves_the_flow_control_alone(clock: Clock) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from waiting import PATIENCE
 
-from ginkgo_logging.watching import Stamp, Watcher, stamps_of
+from ginkgo_logging.stamps import Stamp, stamps_of
+from ginkgo_logging.watching import Watcher
 
 ROOT = Path(__file__).parent.parent
 

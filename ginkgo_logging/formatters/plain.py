@@ -1,5 +1,7 @@
 """PlainFormatter: one readable line a record, which no message can break or forge."""
 
+import functools
+import itertools
 import logging
 import time
 from typing import Any, Literal
@@ -14,18 +16,29 @@ LAYOUT = "%(asctime)s %(levelname)-8s %(name)s %(ids)s%(message)s%(fields)s (%(f
 
 # C0 and C1 controls, the line and paragraph separators, the marks that reorder text on a terminal (Unicode
 # Technical Report 36, "Bidirectional Text Spoofing"), and lone surrogates, which no encoding takes.
-_CONTROLS = [
-    *range(0x20),
-    *range(0x7F, 0xA0),
-    0x061C,
-    *range(0x200E, 0x2010),
-    *range(0x2028, 0x202F),
-    *range(0x2066, 0x206A),
-    *range(0xD800, 0xE000),
-]
-_ESCAPES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _CONTROLS}
-_ESCAPES |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
-_BLOCK_ESCAPES = _ESCAPES | {ord("\n"): "\n  ", ord("\t"): "\t"}
+_CONTROLS = (
+    range(0x20),
+    range(0x7F, 0xA0),
+    range(0x061C, 0x061D),
+    range(0x200E, 0x2010),
+    range(0x2028, 0x202F),
+    range(0x2066, 0x206A),
+    range(0xD800, 0xE000),
+)
+
+
+@functools.cache  # 2,000 entries, which most programs never need
+def _escapes() -> dict[int, str]:
+    """Return what stands for each control character in a line."""
+    codes = itertools.chain(*_CONTROLS)
+    table = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in codes}
+    return table | {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+
+
+@functools.cache
+def _block_escapes() -> dict[int, str]:
+    """Return the same for an indented block of lines."""
+    return _escapes() | {ord("\n"): "\n  ", ord("\t"): "\t"}
 
 
 class PlainFormatter(logging.Formatter):
@@ -104,7 +117,7 @@ class PlainFormatter(logging.Formatter):
         for name, value in values.items():
             if type(value) is str:
                 values[name] = escape(value)
-        table = {code: text for code, text in _ESCAPES.items() if code not in self._allowed}
+        table = {code: text for code, text in _escapes().items() if code not in self._allowed}
         return self.formatMessage(_View(values)).translate(table)  # type: ignore[arg-type]
 
 
@@ -117,7 +130,7 @@ class _View:
 
 def escape(text: str) -> str:
     """Return *text* as one line without control characters; the same object if it has none."""
-    return text if text.isprintable() else text.translate(_ESCAPES)
+    return text if text.isprintable() else text.translate(_escapes())
 
 
 def one_line(record: logging.LogRecord, state: RecordState) -> str:
@@ -150,4 +163,4 @@ def below(record: logging.LogRecord, state: RecordState) -> str:
     text = f"\n{error.stack_trace}" if error is not None else ""
     if record.stack_info:
         text += f"\n{record.stack_info}"
-    return text.translate(_BLOCK_ESCAPES)
+    return text.translate(_block_escapes())

@@ -55,7 +55,7 @@ def _final_words(name: str) -> Iterable[str]:
         word = match[0] if match else bare
         yield word
         if not word.isascii():
-            yield word.encode("unicode_escape").decode()
+            yield word.encode("ascii", "backslashreplace").decode()
             yield quote(word)
 
 
