@@ -52,6 +52,7 @@ NOT_AT_THE_TOP = {
     ("handlers", "ginkgo_logging.handlers.flight_recorder"): "few dictConfig files name this handler",
     ("handlers", "ginkgo_logging.handlers.queue"): "the same",
     ("integrations.otlp", "opentelemetry"): "an extra; without it the error says what to install",
+    ("formatters.json", "pythonjsonlogger"): "slow to import, and needed for its options only",
     ("filters.processor", "structlog"): "slow to import, and few dictConfig files name this filter",
     (
         "query.service",

@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.orjson import OrjsonFormatter
-
 from ginkgo_logging import fields
 from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.environment import host_metadata
@@ -34,8 +31,8 @@ from ginkgo_logging.records import message_in, rename_taken, state_of
 _CONTAINER_METADATA = (fields.CONTAINER_ID, fields.POD_NAME, fields.NAMESPACE)
 
 
-class JsonFormatter(OrjsonFormatter):
-    """Format each record as the JSON line of the contract, on python-json-logger and orjson.
+class JsonFormatter(logging.Formatter):
+    """Format each record as the JSON line of the contract.
 
     The options are python-json-logger's: *fmt* names attributes of the record to add (``%(processName)s``
     or a list), *rename_fields* renames keys of the line, *static_fields* and *defaults* add keys,
@@ -62,28 +59,20 @@ class JsonFormatter(OrjsonFormatter):
         stack_info_as_array: bool = False,
         json_default: Callable[[Any], Any] | None = None,
     ) -> None:
-        super().__init__(
-            [] if fmt is None else fmt,
-            datefmt,
-            style,
-            validate,
-            prefix=prefix,
-            rename_fields=rename_fields,
-            static_fields=static_fields,
-            defaults=defaults,
-            reserved_attrs=reserved_attrs,
-            exc_info_as_array=exc_info_as_array,
-            stack_info_as_array=stack_info_as_array,
-            json_default=json_default,
-        )
+        super().__init__(datefmt=datefmt)
+        self._named = _named_in(fmt, style, validate=validate) if isinstance(fmt, str) else list(fmt or ())
+        self.rename_fields = _resolved(rename_fields or {})
+        self.static_fields = _resolved(static_fields or {})
+        self.defaults = defaults or {}
+        self.exc_info_as_array = exc_info_as_array
+        self.stack_info_as_array = stack_info_as_array
+        self.json_default = json_default
         self._prefix = prefix.encode()
         self.max_bytes = whole_number("max_bytes", max_bytes, least=1024 + len(self._prefix))
         self._room = max_bytes - len(self._prefix)
         self._core = fields.CORE.union(self.rename_fields.get(name, name) for name in fields.CORE)
-        self._left_out = frozenset(reserved_attrs or ()) - frozenset(RESERVED_ATTRS)
-        self._has_options = bool(
-            self._required_fields or rename_fields or static_fields or defaults or self._left_out
-        )
+        self._left_out = _left_out_by(reserved_attrs) if reserved_attrs else frozenset()
+        self._has_options = bool(self._named or rename_fields or static_fields or defaults or self._left_out)
         metadata = host_metadata()
         self._hostname = metadata.hostname
         self._container = {
@@ -140,7 +129,8 @@ class JsonFormatter(OrjsonFormatter):
         if record.exc_info or record.exc_text or state.error is not None:
             self._add_error(line, state.error or error_of(record))
         if record.stack_info:
-            line[fields.STACK_INFO] = self.formatStack(record.stack_info)
+            stack = self.formatStack(record.stack_info)
+            line[fields.STACK_INFO] = stack.splitlines() if self.stack_info_as_array else stack
         if state.suppressed_count is not None:
             line[fields.SUPPRESSED_COUNT] = state.suppressed_count
         return line
@@ -166,9 +156,9 @@ class JsonFormatter(OrjsonFormatter):
     def _with_options(self, line: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
         """Apply python-json-logger's options; a core key keeps its value whatever they say."""
         more = dict(self.defaults)
-        if "asctime" in self._required_fields:
+        if "asctime" in self._named:
             record.asctime = self.formatTime(record, self.datefmt)
-        for name in self._required_fields:
+        for name in self._named:
             if name not in fields.CORE and (name in record.__dict__ or name not in more):
                 more[name] = record.__dict__.get(name)
         more.update(self.static_fields)
@@ -183,3 +173,25 @@ class JsonFormatter(OrjsonFormatter):
                 new += "_"
             result[new] = value
         return result
+
+
+# --- python-json-logger's options, and its import, which a formatter without them does not pay for ------------
+
+
+def _named_in(fmt: str, style: str, *, validate: bool) -> list[str]:
+    """Return the names of the attributes that *fmt* names."""
+    from pythonjsonlogger.orjson import OrjsonFormatter
+
+    return OrjsonFormatter(fmt, style=style, validate=validate).parse()
+
+
+def _left_out_by(reserved_attrs: Sequence[str]) -> frozenset[str]:
+    """Return the keys that are left out; an attribute of every record is not in the line by that name."""
+    from pythonjsonlogger.core import RESERVED_ATTRS
+
+    return frozenset(reserved_attrs) - frozenset(RESERVED_ATTRS)
+
+
+def _resolved(options: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy; dictConfig resolves a value such as ``ext://...`` when it is asked for by its key."""
+    return {key: options[key] for key in options}
