@@ -1,6 +1,7 @@
 """A module imports only from lower floors, so that dependency order is reading order and no cycle can arise."""
 
 import ast
+import functools
 import graphlib
 import re
 from collections.abc import Iterator
@@ -95,6 +96,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
 def imports() -> list[Import]:
     """Return every import in the package that happens at run time."""
     known = modules()
