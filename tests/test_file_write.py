@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ginkgo_logging.filters import ContextFilter, MaskingFilter
+from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import RotatingFileHandler
 from ginkgo_logging.handlers.file_write import FileWrite
+from ginkgo_logging.record_factory import make_record
 
 
 @pytest.fixture
@@ -140,9 +144,42 @@ def test_what_a_fork_has_left_behind_holds_up_nobody_for_long(tmp_path: Path) ->
     A child forked while a thread was inside a write believes it to be there still, until its first line.
     """
     handler = RotatingFileHandler(filename=tmp_path / "x.log")
-    handler._writing = b"of a thread that does not exist here"
+    handler._writing = threading.get_ident() + 1
 
     handler.handle(logging.LogRecord("test", logging.INFO, __file__, 1, "x", (), None))
 
-    assert (1, None) == (handler.counts.written, handler._writing)
+    assert (1, 0) == (handler.counts.written, handler._writing)
+    handler.close()
+
+
+@pytest.mark.parametrize("filters", [[], [ContextFilter(), MaskingFilter()]], ids=["slow path", "fast path"])
+def test_a_signal_handler_that_logs_does_not_wait_for_the_line_it_interrupts(
+    tmp_path: Path, filters: list[logging.Filter]
+) -> None:
+    """
+    Its own thread is inside that write, and goes on when the signal handler returns.
+    """
+
+    class Interrupted(RotatingFileHandler):
+        waits = 0
+
+        def _wait_for_turn(self) -> None:
+            self.waits += 1
+
+        def write_line(self, line: bytes) -> None:
+            if b"outer" in line:
+                signal.raise_signal(signal.SIGUSR1)
+            super().write_line(line)
+
+    def log(message: str) -> None:
+        handler.handle(make_record("test", logging.INFO, __file__, 1, message, (), None))
+
+    handler = Interrupted(filename=tmp_path / "x.log")
+    handler.setFormatter(JsonFormatter())
+    handler.filters = [*filters]
+    before = signal.signal(signal.SIGUSR1, lambda *_: log("inner"))
+    log("outer")
+    signal.signal(signal.SIGUSR1, before)
+
+    assert (2, 0) == (handler.counts.written, handler.waits)
     handler.close()

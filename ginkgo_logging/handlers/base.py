@@ -4,6 +4,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from threading import get_ident
 from time import sleep
 
 from ginkgo_logging import accounting
@@ -153,8 +154,8 @@ class LineHandler(CountingHandler, ABC):
     inside; eight threads together write 1.7 times the lines. Only the lock keeps lines apart.
     """
 
-    _writing: bytes | None = None
-    """The line that a thread is writing now."""
+    _writing = 0
+    """The number of the thread that is writing a line now; 0 if none is."""
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
@@ -165,13 +166,10 @@ class LineHandler(CountingHandler, ABC):
         """Write *line*, which ends in a newline, whole or raise OSError. Called with the lock held."""
 
     def _wait_for_turn(self) -> None:
-        """Wait until no other thread is writing, but not for long: what says so may have been left behind.
-
-        So it is by a fork within a write, and while a signal handler logs there.
-        """
+        """Wait until no other thread is writing, but not for long: a fork may have left the mark behind."""
         for _ in range(_MOST_TURNS):
             sleep(_TURN_SECONDS)
-            if self._writing is None:
+            if not self._writing:
                 return
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802 - logging's name
@@ -194,10 +192,11 @@ class LineHandler(CountingHandler, ABC):
                 line = None
             if line is None:
                 return super().handle(record)
-            counts = self.counts
-            if self._writing is not None:
+            counts, thread = self.counts, get_ident()
+            # Not for this thread itself, in whose write a signal handler or finalizer logs.
+            if self._writing and self._writing != thread:
                 self._wait_for_turn()
-            self._writing = line
+            self._writing = thread
             try:
                 # Not acquire() and try, which is quicker: a signal handler may raise between the two.
                 with self.lock:  # type: ignore[union-attr]
@@ -205,8 +204,8 @@ class LineHandler(CountingHandler, ABC):
                     counts.seen += 1
                     counts.written += 1
             finally:
-                if self._writing is line:
-                    self._writing = None
+                if self._writing == thread:
+                    self._writing = 0
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
         return True
@@ -219,9 +218,10 @@ class LineHandler(CountingHandler, ABC):
             state = known_state(record)
             # Before it is written: what stands in the state's place may be something else, which has neither.
             masked, truncated = (state.masked, state.truncated) if state is not None else (False, False)
-            if self._writing is not None:
+            thread = get_ident()
+            if self._writing and self._writing != thread:
                 self._wait_for_turn()
-            self._writing = line
+            self._writing = thread
             try:
                 with self.lock:  # type: ignore[union-attr]
                     self.write_line(line)
@@ -232,8 +232,8 @@ class LineHandler(CountingHandler, ABC):
                     if truncated:
                         state.truncated = False  # type: ignore[union-attr]
             finally:
-                if self._writing is line:
-                    self._writing = None
+                if self._writing == thread:
+                    self._writing = 0
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
 
