@@ -30,6 +30,7 @@ def descriptor(tmp_path: Path) -> Iterator[int]:
 def contended() -> FileWrite:
     """One that keeps the interpreter's lock."""
     file = FileWrite()
+    file.is_regular = True
     file.contended()
     return file
 
@@ -50,6 +51,7 @@ def test_it_writes_what_os_write_does(descriptor: int, line: bytes) -> None:
     Short lines and long ones, and bytes of every kind.
     """
     file = FileWrite()
+    file.is_regular = True
     file.contended()
 
     written = file.write(descriptor, line)
@@ -83,6 +85,7 @@ def test_a_slow_write_gives_the_lock_up_for_a_while(descriptor: int) -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     file = FileWrite()
+    file.is_regular = True
     file.contended()
     sys.setswitchinterval(before)
     written = file.write(descriptor, b"x" * 64 * 1024)
@@ -99,12 +102,31 @@ def test_an_interpreter_without_ctypes_writes() -> None:
     program = (
         "import os, sys; sys.modules['ctypes'] = None\n"
         "from ginkgo_logging.handlers.file_write import FileWrite\n"
-        "file = FileWrite(); file.contended(); print(file.write is os.write)\n"
+        "file = FileWrite(); file.is_regular = True; file.contended(); print(file.write is os.write)\n"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "True\n" == done.stdout
+
+
+def test_a_fifo_in_the_place_of_the_file_does_not_stop_its_reader() -> None:
+    """
+    The path may come to lead to a FIFO just when a thread has asked, and the reader be another thread.
+    """
+    program = (
+        "import os, threading\n"
+        "from ginkgo_logging.handlers.file_write import FileWrite\n"
+        "file = FileWrite(); file.is_regular = True; file.contended()\n"
+        "reader, writer = os.pipe(); file.is_regular = False\n"
+        "threading.Timer(0.05, lambda: [os.read(reader, 65536) for _ in range(2)]).start()\n"
+        "print(file.write(writer, b'x' * 65536) + file.write(writer, b'y'))\n"
+    )
+
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+
+    assert "65537\n" == done.stdout
 
 
 def test_threads_that_meet_keep_the_lock(tmp_path: Path) -> None:

@@ -26,18 +26,20 @@ class FileWrite:
     """Has ``write``, which is `os.write` until threads meet, and then one that keeps the interpreter's lock.
 
     Where that takes long, as on a slow disk, all threads of the program wait: once in ten seconds, and no more.
-    Thread-safe if one thread writes at a time.
+    Only while ``is_regular``: a FIFO's reader may be a thread that needs the lock. Thread-safe if one thread at a
+    time writes or sets that.
     """
 
     def __init__(self) -> None:
         self.write: Callable[[int, bytes], int] = os.write
+        self.is_regular = False
         self._keeping = libc_write()
         self._longest = 0.0  # seconds
         self._keep_from = 0.0  # on the clock of `monotonic`
 
     def contended(self) -> None:
         """Keep the lock from now on: a thread waits for another one's write."""
-        if self._keeping is not None and monotonic() >= self._keep_from:
+        if self.is_regular and monotonic() >= self._keep_from and self._keeping is not None:
             self._longest = sys.getswitchinterval() * _SLOW_INTERVALS
             self.write = self._keep
 
@@ -47,12 +49,13 @@ class FileWrite:
 
     def _keep(self, descriptor: int, line: bytes) -> int:
         length = len(line)
-        if self._keeping is None or length > _MOST_KEPT:
+        # Once more: since `contended` asked, the path may lead to a FIFO.
+        if not self.is_regular or self._keeping is None or length > _MOST_KEPT:
             return os.write(descriptor, line)
         begun = monotonic()
         written = self._keeping(descriptor, line, length)
         if monotonic() - begun > self._longest:
-            self.write, self._keep_from = os.write, begun + _PAUSE_SECONDS
+            self._keep_from, self.write = begun + _PAUSE_SECONDS, os.write
         # After an error once more: os.write raises it by its name.
         return written if written >= 0 else os.write(descriptor, line)
 

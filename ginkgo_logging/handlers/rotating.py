@@ -81,7 +81,6 @@ class RotatingFileHandler(LineHandler):
         self._limit = 0  # max_bytes while the open file is one that rolls over
         self._credit = 0  # bytes that may be written before looking at the file's size
         self._look_at = 0.0  # when to look whether the path still leads to the open file
-        self._is_regular = False
         self._file = FileWrite()
         self._is_torn = False  # the last write failed, perhaps half-way
         super().__init__(level=level)
@@ -124,8 +123,7 @@ class RotatingFileHandler(LineHandler):
 
     def _wait_for_turn(self) -> None:
         """Wait until no other thread is writing, and keep the interpreter's lock in the writes that follow."""
-        if self._is_regular:  # a FIFO's reader may be a thread that needs that lock
-            self._file.contended()
+        self._file.contended()
         super()._wait_for_turn()
 
     def __del__(self) -> None:
@@ -188,7 +186,7 @@ class RotatingFileHandler(LineHandler):
 
     def _ends_torn(self) -> bool:
         """Return whether the file ends within a line: its writer was killed, or the disk was full."""
-        if not self._is_regular:
+        if not self._file.is_regular:
             return self._is_torn
         try:
             # Another process may be in the middle of its write; one that was killed there will not go on.
@@ -222,12 +220,13 @@ class RotatingFileHandler(LineHandler):
         raise OSError(errno.EAGAIN, "the file is replaced faster than it can be opened", self.filename)
 
     def _install(self, fd: int, *, is_regular: bool) -> None:
+        self._file.is_regular = False  # first, for a signal handler that logs here
         if self._fd < 0:
             self._fd = fd
         else:
             # In one step, for a child that is forked at this moment or a signal handler that logs here.
             os.dup2(fd, self._fd, inheritable=False)
-        self._is_regular = is_regular
+        self._file.is_regular = is_regular
         self._file.uncontended()
         self._limit = self.max_bytes if is_regular and not self.filename.startswith(_STREAM_PATHS) else 0
 
