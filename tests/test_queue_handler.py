@@ -170,22 +170,42 @@ def test_a_template_that_does_not_fit_is_shown_as_it_would_be_elsewhere() -> Non
     assert other["message"] == one["message"]
 
 
-def test_what_a_filter_refuses_that_came_while_a_record_waited_is_counted() -> None:
+def test_what_waits_is_for_the_filters_of_its_time() -> None:
     """
-    A program may add a filter at any time; what waits then is asked, and not lost without a number.
+    A program may take a masking filter away at any time, or add others; what was logged before stays masked.
     """
     target = Gate()
     queue = _queue(target)
 
-    for message in ("held by the gate", "waits"):
+    for message in ("held by the gate", "password=hunter2"):
         queue.handle(plain_record(message))
     assert target.entered.wait(20)
-    queue.addFilter(lambda _record: False)
+    queue.filters = [lambda _record: False]
     target.open.set()
     queue.close()
 
-    assert ["held by the gate"] == [row["message"] for row in target.rows]
-    assert (2, 1, 1) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+    assert ["held by the gate", "password=***"] == [row["message"] for row in target.rows]
+    assert (2, 2, 0) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+
+
+def test_what_was_changed_before_the_queue_is_as_it_is_elsewhere() -> None:
+    """
+    Another package may give a record another trace_id after a handler of ours.
+    """
+    before, direct, target = (Collector(formatter=JsonFormatter()) for _ in range(3))
+    queue = _queue(target)
+    before.filters = direct.filters = [*queue.filters]
+    record = plain_record("x")
+
+    with context.with_trace_id("trace-1"):
+        before.handle(record)
+        record.trace_id = "trace-2"
+        queue.handle(record)
+        direct.handle(record)
+    queue.close()
+
+    assert direct.rows == target.rows
+    assert "trace-2" == target.rows[0]["trace_id"]
 
 
 def test_the_line_of_a_plain_record_is_that_of_any_other() -> None:

@@ -21,13 +21,15 @@ from ginkgo_logging.record_state import (
     LAST_ATTRIBUTE,
     NOT_EXTRA,
     PLAIN_TYPES,
+    STATE,
     CompactState,
     sequence,
 )
 from ginkgo_logging.record_text import may_cut_argument
+from ginkgo_logging.records import attach_state
 
-Taken = tuple[dict[str, Any], Context, int]
-"""A copy of a record's attributes, what was bound when it was made, and its number."""
+Taken = tuple["FastPath", dict[str, Any], Context, int]
+"""The path that took a record, a copy of its attributes, what was bound when it was made, and its number."""
 
 _ERROR = logging.ERROR
 _REMEMBERED = 4096
@@ -68,7 +70,7 @@ class FastPath:
         return cls(masking, parts) if parts is not None else None
 
     def take(self, record: logging.LogRecord) -> Taken | None:
-        """Return what another thread needs to make the `line`; None if the record has more that may change."""
+        """Return what another thread needs to `complete` it; None if the record has more that may change."""
         attributes = record.__dict__
         args = attributes["args"]
         if (
@@ -86,7 +88,7 @@ class FastPath:
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             state = attributes.get("_ginkgo")
             if type(state) is CompactState and state.has_extra_of(attributes):
-                return attributes.copy(), state.context, state.seq
+                return self, attributes.copy(), state.context, state.seq
             if state is not None or self._plain_extra(attributes, []) is None:
                 return None
         context = current()
@@ -94,7 +96,19 @@ class FastPath:
         if found is None or found[0] is not self._masker:
             found = self._look_at(context)
         # A copy: the next handler's filters may change the record while it waits.
-        return (attributes.copy(), context, next(sequence)) if found[1] else None
+        return (self, attributes.copy(), context, next(sequence)) if found[1] else None
+
+    def complete(self, record: logging.LogRecord, context: Context, seq: int) -> bool:
+        """Do to *record*, made of what `take` took, what the filters do; return whether they let it pass."""
+        try:
+            if self.line(record, context, seq) is not None:
+                return True
+        except Exception:  # noqa: BLE001, S110 - the filters know what to do about it
+            pass
+        if STATE not in record.__dict__:  # another handler's, which a filter may have changed since
+            attach_state(record, context).seq = seq
+        # It alone has anything to do: a record that was taken is below ERROR, and its context is attached.
+        return self._masking.filter(record)
 
     def line(  # noqa: C901 - each call would cost as much as a step
         self, record: logging.LogRecord, context: Context | None = None, seq: int = 0

@@ -11,12 +11,12 @@ from typing import Any
 from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.context import Context
 from ginkgo_logging.forking import reset_in_child
-from ginkgo_logging.handlers.fast_path import EmptyLine, Taken
+from ginkgo_logging.handlers.fast_path import EmptyLine, FastPath, Taken
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.record_factory import Record
 from ginkgo_logging.record_state import STATE
 from ginkgo_logging.record_text import error_of, message_of
-from ginkgo_logging.records import attach_state, state_of
+from ginkgo_logging.records import state_of
 
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
@@ -177,21 +177,14 @@ class QueueHandler(TargetHandler):
         else:
             self.pass_on(item)
 
-    def _complete(self, attributes: dict[str, Any], context: Context, seq: int) -> None:
+    def _complete(self, path: FastPath, attributes: dict[str, Any], context: Context, seq: int) -> None:
         """Filter a record as its caller would have done, and pass it on."""
         record = _record_with(attributes, Record)
-        try:
-            path = self._fast_path()
-            line = path.line(record, context, seq) if path is not None else None
-        except Exception:  # noqa: BLE001 - as in LineHandler.handle
-            line = None
-        if line is None:
-            attach_state(record, context).seq = seq
-            if not self.filter(record):
-                self.recount("written", "failed")
-                return
-            self.prepare(record)
-        self.pass_on(record)
+        # By the filters of its time, as every record: those that this handler has now may be others, or none.
+        if path.complete(record, context, seq):
+            self.pass_on(record)
+        else:
+            self.recount("written", "failed")
 
 
 def _record_with(attributes: dict[str, Any], kind: type[logging.LogRecord]) -> logging.LogRecord:
