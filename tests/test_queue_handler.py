@@ -116,6 +116,45 @@ def test_what_the_next_handler_changes_is_not_on_the_line() -> None:
     assert ("order 5", "trace-1") == (row["message"], row["trace_id"])
 
 
+def test_a_record_of_a_class_of_its_own_waits_whole() -> None:
+    """
+    A record factory may make records that have more than attributes.
+    """
+
+    class Slotted(logging.LogRecord):
+        __slots__ = ("order",)
+
+    record = Slotted("app", logging.INFO, "a.py", 7, "x", (), None)
+    record.order = "o-1"
+    target = logging.NullHandler()
+    found: list[str] = []
+    target.handle = lambda record: found.append(record.order)  # type: ignore[attr-defined, method-assign]
+    queue = _queue(target)
+
+    queue.handle(record)
+    queue.close()
+
+    assert ["o-1"] == found
+
+
+def test_a_target_that_raises_on_close_does_not_keep_the_rest() -> None:
+    """
+    What waits when there is no thread any more is written by `close`, each record for itself.
+    """
+    found: list[str] = []
+    target = logging.NullHandler()
+    target.handle = lambda record: found.append(record.msg) or 1 / (record.msg != "bad")  # type: ignore[method-assign, assignment]
+    queue = _queue(target)
+    queue._thread = threading.current_thread()  # nobody reads
+
+    for message in ("bad", "good"):
+        queue.handle(plain_record(message))
+    queue.close()
+
+    assert ["bad", "good"] == found
+    assert (2, 1, 1) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+
+
 def test_numbers_grow_in_the_order_of_the_calls() -> None:
     """
     It does not matter whether a record's filters are asked by its caller or by the queue's thread.

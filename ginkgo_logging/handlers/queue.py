@@ -21,6 +21,9 @@ from ginkgo_logging.records import state_of
 WHEN_FULL = ("block", "drop")
 """What a caller meets when the queue is full: it waits for room, or its record is dropped and counted."""
 
+_OF_ATTRIBUTES = frozenset({Record, logging.LogRecord})
+"""The classes whose records are no more than their ``__dict__``."""
+
 _empty_line = EmptyLine()
 _WAIT_SECONDS = 0.005
 _CLOSE_SECONDS = 10.0
@@ -89,9 +92,9 @@ class QueueHandler(TargetHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Enqueue *record*, or write it here if there is no thread to do so."""
         record = self.prepare(record)
-        attributes = record.__dict__.copy()
-        attributes[STATE] = copy(state_of(record))
-        self._enqueue(_record_with(attributes, type(record)))
+        waiting = _copy_of(record)
+        waiting.__dict__[STATE] = copy(state_of(record))
+        self._enqueue(waiting)
 
     def _enqueue(self, item: logging.LogRecord | Taken) -> None:
         if (self._thread is None and not self._start()) or self._closed:
@@ -138,10 +141,7 @@ class QueueHandler(TargetHandler):
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            try:
-                self._process(item)
-            except Exception as exc:  # noqa: BLE001 - the thread must outlive whatever a target does
-                self.recount("written", "failed", exc)
+            self._process_counted(item)
 
     def flush(self) -> None:
         """Wait until what was enqueued before is written, for at most ten seconds; then flush the target."""
@@ -167,7 +167,13 @@ class QueueHandler(TargetHandler):
             while True:
                 item = self._queue.get_nowait()
                 if item is not None:
-                    self._process(item)
+                    self._process_counted(item)
+
+    def _process_counted(self, item: logging.LogRecord | Taken | threading.Event) -> None:
+        try:
+            self._process(item)
+        except Exception as exc:  # noqa: BLE001 - whatever a target does, what waits behind it has its turn
+            self.recount("written", "failed", exc)
 
     def _process(self, item: logging.LogRecord | Taken | threading.Event) -> None:
         if isinstance(item, threading.Event):
@@ -185,6 +191,12 @@ class QueueHandler(TargetHandler):
             self.pass_on(record)
         else:
             self.recount("written", "failed")
+
+
+def _copy_of(record: logging.LogRecord) -> logging.LogRecord:
+    # copy() takes five times as long, but a class of the program's may have slots.
+    kind = type(record)
+    return _record_with(record.__dict__.copy(), kind) if kind in _OF_ATTRIBUTES else copy(record)
 
 
 def _record_with(attributes: dict[str, Any], kind: type[logging.LogRecord]) -> logging.LogRecord:
