@@ -13,6 +13,8 @@ from typing import Any
 # What `findCaller` takes for logging's own frames: those of this file.
 _LOGGING = logging.addLevelName.__code__.co_filename
 _standard = logging.Logger.findCaller
+# Not if the program has put another in its place before.
+_is_loggings = getattr(getattr(_standard, "__code__", None), "co_filename", "") == _LOGGING
 _root = logging.getLogger()
 
 _MAX_NAMES = 100_000
@@ -42,7 +44,7 @@ def quicken(name: object) -> None:
         known.add(name)
     logger: Any = _root if name == _root.name else logging.Logger.manager.loggerDict.get(name)  # type: ignore[call-overload]
     # `logging.PlaceHolder` has no such method; a program's logger class may refuse the attribute.
-    if getattr(getattr(logger, "findCaller", None), "__func__", None) is _standard:
+    if _is_loggings and getattr(getattr(logger, "findCaller", None), "__func__", None) is _standard:
         with contextlib.suppress(Exception):
             logger.findCaller = find_caller
 

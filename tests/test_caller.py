@@ -1,6 +1,7 @@
 """find_caller: the place that the standard library finds, from any caller at any depth."""
 
 import logging
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -183,3 +184,21 @@ def test_the_table_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         make_record(f"made.up.{number}", logging.INFO, __file__, 1, "x", (), None)
 
     assert len(caller.known) <= caller._MAX_NAMES
+
+
+def test_a_method_put_in_the_place_of_loggings_is_kept() -> None:
+    """
+    A program may have done so before it imports this package.
+    """
+    program = (
+        "import logging\n"
+        "logging.Logger.findCaller = lambda *_, **__: ('own.py', 1, 'own', None)\n"
+        "from ginkgo_logging import record_factory\n"
+        "record_factory.install()\n"
+        "logging.basicConfig(format='%(filename)s')\n"
+        "for _ in range(2): logging.warning('x')\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "own.py\nown.py\n" == done.stderr
