@@ -8,14 +8,16 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from operator import is_
 from typing import Any
 
 from ginkgo_logging import fields
 from ginkgo_logging.record_state import (
     BARE_LENGTH,
+    BARE_NAMES,
     LAST_ATTRIBUTE,
     NOT_EXTRA,
-    TAKEN,
+    OURS_ONLY,
     UNSET,
     CompactState,
     RecordState,
@@ -26,6 +28,9 @@ from ginkgo_logging.record_text import message_of, printable
 
 def state_of(record: logging.LogRecord) -> RecordState:
     """Return the state that is kept on *record*, made from its `extra` if no filter of ours ran before."""
+    state: Any = record.__dict__.get("_ginkgo")
+    if type(state) is RecordState:  # as nearly always; half of what it takes to ask `known_state`
+        return state
     state = known_state(record)
     return state if state is not None else attach_state(record, (None, None, None, {}))
 
@@ -71,7 +76,7 @@ def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: Re
         and compact.has_extra_of(attributes)
         and not (record.exc_info or record.exc_text or record.stack_info)
     ):
-        state.seen = visible(record)
+        state.seen = snapshot(record)
 
 
 def attach_state(
@@ -86,8 +91,8 @@ def attach_state(
     trace_id, span_id, log_category, bound = context
     own = bound
     try:
-        if type(record.msg) is dict and not record.args:
-            own = {**own, **rename_taken(record.msg, fields.CORE)}
+        if type(message := record.msg) is dict and not record.args:
+            own = {**own, **rename_taken(message, fields.CORE)}
         is_bare = len(attributes) == BARE_LENGTH and next(reversed(attributes)) == LAST_ATTRIBUTE
         if not is_bare and (extra := extra_of(record)):
             if not fields.CORE.isdisjoint(extra):
@@ -116,7 +121,24 @@ def _take_id(extra: dict[str, Any], name: str, bound: str | None) -> str | None:
 
 def extra_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return what `extra` (or a record factory) put on *record*, under the names used there."""
-    return {name: value for name, value in record.__dict__.items() if name not in NOT_EXTRA}
+    attributes = record.__dict__
+    return {name: attributes[name] for name in _beyond(NOT_EXTRA, list(attributes))}
+
+
+def added_names(names: list[str]) -> list[str]:
+    """Return those of the *names* of a record's attributes that neither logging nor a filter of ours added."""
+    return [] if names == OURS_ONLY else _beyond(_KNOWN, names)
+
+
+_KNOWN = NOT_EXTRA | UNSET.keys()
+
+
+def _beyond(taken: frozenset[str], names: list[str]) -> list[str]:
+    """Return those of *names* that are not in *taken*, which holds all of `BARE_NAMES`."""
+    # Most records begin as logging made them: comparing two lists is quicker than looking for each name.
+    if names[:BARE_LENGTH] == BARE_NAMES:
+        names = names[BARE_LENGTH:]
+    return names if taken.isdisjoint(names) else [name for name in names if name not in taken]
 
 
 def rename_taken(own_fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:
@@ -145,7 +167,22 @@ def is_prepared(record: logging.LogRecord) -> bool:
     return record.args is None and record.__dict__.get("message") is record.msg
 
 
-def visible(record: logging.LogRecord) -> tuple[object, ...]:
-    """Return what of *record* a masker sees, to be compared by identity: its parts, ids, and extra fields."""
-    extra = [one for item in record.__dict__.items() if item[0] not in TAKEN for one in item]
-    return record.msg, record.args, record.exc_info, record.exc_text, record.stack_info, *extra
+def snapshot(record: logging.LogRecord) -> dict[str, object]:
+    """Return the attributes of *record* as they are now, to be compared by `is_unchanged`."""
+    # A copy of all is made in C and costs a tenth of picking out what a masker sees: 17,000 instructions less.
+    attributes = record.__dict__.copy()
+    attributes.pop("_ginkgo", None)  # the state would hold itself
+    return attributes
+
+
+def is_unchanged(record: logging.LogRecord, seen: Mapping[str, object] | None) -> bool:
+    """Return whether each attribute of *record* is, by identity, what it was in the snapshot *seen*."""
+    if seen is None:
+        return False
+    now = snapshot(record)
+    if len(now) != len(seen):
+        # A formatter of another package sets these, and what they say is on the record already.
+        for name in ("message", "asctime"):
+            if name not in seen:
+                now.pop(name, None)
+    return list(now) == list(seen) and all(map(is_, now.values(), seen.values()))

@@ -140,6 +140,24 @@ def test_what_changes_between_two_handlers_is_masked_again(
     assert (2, 2) == (len(ours[1].rows), len(attributes))
 
 
+def test_an_attribute_in_the_place_of_another_is_masked() -> None:
+    """
+    A filter that takes an attribute of logging's away and adds one does not hide that from us by their number.
+    """
+    first, second = (Collector(ContextFilter(), MaskingFilter(), formatter=JsonFormatter()) for _ in range(2))
+    second.setFormatter(logging.Formatter("%(api_token)s"))
+
+    def replace(record: logging.LogRecord) -> bool:
+        del record.processName
+        return add(record)
+
+    second.filters.insert(1, replace)
+    for message in ("fast path", None):
+        logger_with(first, second).info(message)
+
+    assert "***\n***\n" == second.text
+
+
 def test_a_redaction_between_two_handlers_is_kept() -> None:
     """
     What a program's own filter takes out of a message does not come back on the next handler's line.

@@ -3,23 +3,28 @@
 import logging
 import weakref
 from collections.abc import Collection, Iterable, Mapping
-from operator import is_
 from typing import Any
 
 from ginkgo_logging.accounting import members, reporter
 from ginkgo_logging.fields import LOG_CATEGORY, SPAN_ID, TRACE_ID
 from ginkgo_logging.masking import DEFAULT_REPLACEMENT, Masker
 from ginkgo_logging.record_state import (
-    ADDED,
     ATTRIBUTES,
-    BARE_LENGTH,
     STATE,
     UNSET,
     RecordState,
     is_unchangeable,
 )
-from ginkgo_logging.record_text import ErrorText, error_of, may_cut_argument, printable
-from ginkgo_logging.records import extra_of, is_prepared, message_in, state_of, visible
+from ginkgo_logging.record_text import ErrorText, error_of, may_cut_argument, message_of, printable
+from ginkgo_logging.records import (
+    added_names,
+    extra_of,
+    is_prepared,
+    is_unchanged,
+    message_in,
+    snapshot,
+    state_of,
+)
 
 WITHHELD = "[withheld: masking failed]"
 """Stands for a text that could not be masked."""
@@ -54,11 +59,11 @@ class MaskingFilter(logging.Filter):
         try:
             state, masker = state_of(record), self.masker
             # A filter that has lost its masker can mask nothing: this raises, and the record is withheld.
-            if type(record.name) is not str or not masker.is_clean(record.name):
+            if type(name := record.name) is not str or not masker.is_clean(name):
                 self._mask_name(record, state)
-            if state.masked_by is not masker or not _is_seen(record, state):
+            if state.masked_by is not masker or not is_unchanged(record, state.seen):
                 self._mask(record, state)
-                state.masked_by, state.seen = masker, visible(record)
+                state.masked_by, state.seen = masker, snapshot(record)
         except Exception as exc:  # noqa: BLE001 - fails closed: nothing unmasked is left to print
             return self._withhold(record, exc)
         return True
@@ -76,32 +81,38 @@ class MaskingFilter(logging.Filter):
             self._mask_ids(record, state, ids)
         if state.fields:
             self._mask_fields(record, state)
-        if len(attributes) > BARE_LENGTH + len(ADDED):
+        if added := added_names(list(attributes)):
             own = state.fields
             # Those that are in none of our fields were added, or changed, by another filter.
-            other = [n for n, value in extra_of(record).items() if not _is_one_of(own, n, value)]
+            other = [
+                name
+                for name in added
+                if (value := attributes[name]) is not own.get(name, ...)
+                and value is not own.get(f"{name}_", ...)
+            ]
             self._mask_attributes(record, state, other)
         if record.exc_info or record.exc_text or state.error is not None:
             self._mask_error(record, state)
-        if record.stack_info:
-            stack = self.masker.text(record.stack_info)
-            if stack is not record.stack_info:
+        if stack_info := record.stack_info:
+            stack = self.masker.text(stack_info)
+            if stack is not stack_info:
                 state.masked, record.stack_info = True, stack
 
     def _mask_message(self, record: logging.LogRecord, state: RecordState) -> None:
-        message = message_in(record, state)
+        msg, args = record.msg, record.args
+        message = message_of(record) if state.message is None else message_in(record, state)
         masked = self.masker.text(message)
         if masked is not message:
             state.masked = True
         if state.message is not None and is_prepared(record):
             self._mask_prepared(record, state)
-        elif masked is not message or (record.args and self._hides_argument(record)):
+        elif masked is not message or (args and self._hides_argument(msg, args)):
             state.masked = True
             record.msg, record.args = masked, ()
             for name in _COPIES:
                 if name in record.__dict__:
                     record.__dict__[name] = masked
-        elif record.args or type(record.msg) is not str:
+        elif type(args) is not tuple or type(msg) is not str:
             self._mask_unprinted(record)
         state.message, state.source = masked, (record.msg, record.args)
 
@@ -112,12 +123,11 @@ class MaskingFilter(logging.Filter):
             state.masked = True
             record.msg = record.message = masked
 
-    def _hides_argument(self, record: logging.LogRecord) -> bool:
+    def _hides_argument(self, template: object, args: object) -> bool:
         """Return whether an argument holds a secret of which the message shows a part only, as for ``%.3s``."""
-        template = record.msg
         if type(template) is not str or not may_cut_argument(template):
             return False
-        return self.masker.examined({"args": record.args})[1]
+        return self.masker.examined({"args": args})[1]
 
     def _mask_unprinted(self, record: logging.LogRecord) -> None:
         """Mask what the message does not show of the dict it is made from; a foreign formatter may read that."""
@@ -147,7 +157,7 @@ class MaskingFilter(logging.Filter):
         masked, hid = masker.examined(own)
         if masked is own:
             # What is bound seldom changes from line to line, and these values cannot change in between.
-            if all(map(is_unchangeable, own.values())):
+            if state.context is not None and all(map(is_unchangeable, own.values())):
                 self._clean = masker, own
             return
         state.fields, state.masked = masked, state.masked or hid
@@ -169,7 +179,7 @@ class MaskingFilter(logging.Filter):
 
     def _mask_error(self, record: logging.LogRecord, state: RecordState) -> None:
         is_new = (
-            record.exc_info and len(state.seen) > _EXC_INFO and state.seen[_EXC_INFO] is not record.exc_info
+            state.seen is not None and record.exc_info and state.seen.get("exc_info") is not record.exc_info
         )
         error = (None if is_new else state.error) or error_of(record)
         if error is None:
@@ -202,7 +212,7 @@ class MaskingFilter(logging.Filter):
             state.error = ErrorText("", "", WITHHELD) if bare["exc_text"] or state.error else None
             record.__dict__ = bare
             reporter.report("masking", RuntimeError(f"{type(error).__name__} (details withheld)"))
-            state.seen = visible(record)
+            state.seen = snapshot(record)
         except Exception:  # noqa: BLE001 - such as the end of the stack
             if isinstance(state, RecordState):
                 state.verdict = "failed"
@@ -213,19 +223,6 @@ class MaskingFilter(logging.Filter):
 _SAFE = ATTRIBUTES | UNSET.keys()
 _COPIES = ("message", "color_message")
 """Where a formatter, or uvicorn, keeps the message a second time."""
-_EXC_INFO = 2
-"""Where in `visible` the exception stands."""
-
-
-def _is_one_of(own: Mapping[str, object], name: str, value: object) -> bool:
-    return own.get(name, ...) is value or own.get(f"{name}_", ...) is value
-
-
-def _is_seen(record: logging.LogRecord, state: RecordState) -> bool:
-    """Return whether a masker's work on *record* still holds: no other filter has changed it since."""
-    now = visible(record)
-    return len(now) == len(state.seen) and all(map(is_, now, state.seen))
-
 
 _instances: "weakref.WeakSet[MaskingFilter]" = weakref.WeakSet()
 
