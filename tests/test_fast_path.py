@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given, settings
@@ -28,6 +30,13 @@ from ginkgo_logging.masking import Masker
 from ginkgo_logging.record_factory import Record, make_record
 from ginkgo_logging.record_state import ATTRIBUTES
 from ginkgo_logging.records import known_state, state_of
+
+
+class Hours(tzinfo):
+    """Runs code of the program's when a time is printed."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        return timedelta(hours=8)
 
 
 class SteppedMasking(MaskingFilter):
@@ -97,6 +106,19 @@ _words = st.sampled_from(
         "\ud800",
     ]
 )
+_values = st.sampled_from(
+    [
+        Decimal("1.10"),
+        Decimal("NaN"),
+        UUID(int=7),
+        datetime(2026, 2, 26, 10, 30, tzinfo=UTC),
+        datetime(2026, 2, 26, tzinfo=Hours()),
+        time(10, 30),
+        timedelta(days=1),
+        Path("/srv/token=abc"),
+    ]
+)
+_errors = st.sampled_from([ValueError("token=abc"), KeyError("x", 1), OSError(2, "gone"), RuntimeError()])
 _texts = st.text(max_size=12) | _words | st.lists(_words, max_size=3).map(" ".join)
 _plain = _texts | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none()
 _names = st.sampled_from(["portfolio_id", "password", "order", "策略"]) | st.text(min_size=1, max_size=8)
@@ -106,12 +128,12 @@ ODD_NAMES = ["level", "trace_id", "seq", "message", "asctime", "color_message", 
 @settings(max_examples=400, deadline=None)
 @given(
     message=_texts | st.integers(),
-    args=st.lists(_plain | st.just(ValueError("token=abc")), max_size=3).map(tuple),
+    args=st.lists(_plain | _values | _errors, max_size=3).map(tuple),
     level=st.sampled_from([5, logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]),
     ids=st.tuples(*[st.none() | _texts] * 3),
     bound=st.dictionaries(_names, _plain | st.lists(_plain, max_size=2), max_size=4),
     extra=st.dictionaries(
-        _names | st.sampled_from(ODD_NAMES), _plain | st.lists(_plain, max_size=2), max_size=4
+        _names | st.sampled_from(ODD_NAMES), _plain | _values | st.lists(_plain, max_size=2), max_size=4
     ),
 )
 @example("x", (), logging.INFO, ("password=abc", None, None), {}, {})
@@ -159,6 +181,11 @@ def test_both_ways_write_and_leave_the_same(
         record_of("colon: and 100%", ()),
         record_of("a warning", (), logging.WARNING),
         record_of("策略 %s", ("买入",)),
+        record_of("values that print themselves: %s %s", (Decimal("1.5"), datetime(2026, 2, 26, tzinfo=UTC))),
+        record_of("an error of Python's: %r", (KeyError("x"),)),
+        with_extra(
+            record_of("extra: values"), price=Decimal("1.5"), order=UUID(int=7), at=datetime(2026, 2, 26)
+        ),
         with_extra(record_of("extra: plain"), order_id="o-1", quantity=100, price=12.5, open=True, note=None),
     ],
     ids=lambda record: record.msg,
@@ -174,7 +201,8 @@ def test_what_takes_the_fast_path(record: Record) -> None:
     "record",
     [
         record_of("password=hunter2"),
-        record_of("an object: %s", (ValueError("x"),)),
+        record_of("an object: %s", (ValueError(object()),)),
+        record_of("a time in a zone of its own: %s", (datetime(2026, 2, 26, tzinfo=Hours()),)),
         record_of("%d", ("no number",)),
         record_of("a part of its argument: %.3s", ("password=hunter2",)),
         record_of("%(name)s", ({"name": "x"},)),

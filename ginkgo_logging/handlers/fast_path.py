@@ -5,8 +5,13 @@ filters and a formatter in turn, the slow path, takes a third of the time of a l
 fast path keeps on the record what the filters would keep there, so that other handlers notice no difference.
 """
 
+import builtins
 import logging
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 from orjson import dumps
 
@@ -33,6 +38,34 @@ Taken = tuple["FastPath", dict[str, Any], Context, int]
 
 _ERROR = logging.ERROR
 _REMEMBERED = 4096
+
+
+_QUIET_TYPES = frozenset({Decimal, UUID, date, timedelta, type(Path())})
+_QUIET_ERRORS = frozenset(
+    one
+    for one in vars(builtins).values()
+    if isinstance(one, type) and issubclass(one, Exception) and one.__str__ is BaseException.__str__
+) | {KeyError}
+
+
+def _is_quiet(value: object) -> bool:
+    """Return whether *value* never changes, and its text is made without any of the program's code.
+
+    Such an argument costs half of what the slow path takes for it.
+    """
+    kind = type(value)
+    if kind in _QUIET_TYPES:
+        return True
+    # A time asks its zone, which may be of a class of the program's own.
+    if kind is not datetime and kind is not time:
+        return False
+    zone = value.tzinfo  # type: ignore[attr-defined]
+    return zone is None or type(zone) is timezone
+
+
+def _is_quiet_error(value: object) -> bool:
+    """Return whether *value* is an exception of Python's own that prints nothing but plain values."""
+    return type(value) in _QUIET_ERRORS and all(type(one) in PLAIN_TYPES for one in value.args)  # type: ignore[attr-defined]
 
 
 class EmptyLine:
@@ -148,7 +181,9 @@ class FastPath:
             if type(args) is not tuple:
                 return None
             for argument in args:
-                if type(argument) not in PLAIN_TYPES:
+                if type(argument) not in PLAIN_TYPES and not (
+                    _is_quiet(argument) or _is_quiet_error(argument)
+                ):
                     return None
             if "." in message and may_cut_argument(message):
                 return None
@@ -168,7 +203,7 @@ class FastPath:
         if extra is not None:
             if not extra.keys().isdisjoint(context.fields):
                 return None
-            part = b"%b,%b" % (part, dumps(extra)[1:-1])
+            part = b"%b,%b" % (part, dumps(extra, str)[1:-1])
             # The more a text holds, the more may change in it: one look serves for all.
             text = "\n".join([message, *texts])
         may_change = self._may_change  # a name of its own: calling it as a method takes longer
@@ -240,7 +275,9 @@ class FastPath:
             if kind is str:
                 texts.append(value)
             elif kind not in PLAIN_TYPES:
-                return None
+                if not _is_quiet(value):
+                    return None
+                texts.append(str(value))
         return extra
 
     def _is_harmless(self, name: object) -> bool:
