@@ -35,6 +35,28 @@ class Nothing(logging.Handler):
 logging.getLogger().handlers = [Nothing()]
 """
 
+SLOW = """
+from ginkgo_logging.handlers.fast_path import FastPath
+FastPath.of = classmethod(lambda *_: None)
+"""
+WITH_EXTRA = """
+call = pipe.ours(log_file, pipe.EXTRA)
+"""
+ERROR = """
+pipe.configure(log_file)
+log = logging.getLogger("ginkgo.strategy")
+def fail():
+    raise ValueError("broken")
+try:
+    fail()
+except ValueError:
+    failure = sys.exc_info()
+"""
+NO_LIMIT = """
+throttle = logging.getLogger().handlers[0].filters[1].throttle
+throttle._limit = sys.maxsize
+"""
+
 STAGES = {
     "stdlib %(message)s, the whole call": "call = pipe.stdlib_message(log_file)",
     "stdlib asctime, the whole call": "call = pipe.stdlib_asctime(log_file)",
@@ -47,6 +69,15 @@ STAGES = {
     "    of it what is bound": OURS + "call = context.current",
     "    of it the search for secrets": OURS
     + "call = lambda: handler.filters[-1].masker.may_change('Signal generated: BUY 600519.SH')",
+    "ours with four fields of extra": WITH_EXTRA,
+    "ours, the slow path": SLOW + OURS,
+    "  with four fields of extra": SLOW + WITH_EXTRA,
+    "  a warning with exc_info": ERROR
+    + "call = lambda: log.warning(pipe.TEMPLATE, pipe.ARGUMENT, exc_info=failure)",
+    "    of it the traceback, by traceback": ERROR
+    + "import traceback\ncall = lambda: traceback.format_exception(*failure)",
+    "  an ERROR that passes": ERROR + NO_LIMIT + "call = lambda: log.error(pipe.TEMPLATE, pipe.ARGUMENT)",
+    "  an ERROR that is held back": ERROR + "call = lambda: log.error(pipe.TEMPLATE, pipe.ARGUMENT)",
 }
 
 
