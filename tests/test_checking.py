@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from checking_faults import FAULTS, GOOD, changed, starts
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -459,7 +460,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 DOCUMENT = yaml.safe_load(GOOD)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.sampled_from(places(DOCUMENT)), st.sampled_from(JUNK)), min_size=1, max_size=3))
 def test_what_dictconfig_refuses_is_an_error(
     tmp_path: Path, changes: list[tuple[tuple[Any, ...], Any]]

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lines import Collector, strict
@@ -125,7 +126,7 @@ _names = st.sampled_from(["portfolio_id", "password", "order", "策略"]) | st.t
 ODD_NAMES = ["level", "trace_id", "seq", "message", "asctime", "color_message", "taskName"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     message=_texts | st.integers(),
     args=st.lists(_plain | _values | _errors, max_size=3).map(tuple),

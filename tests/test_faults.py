@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lines import Collector, strict
@@ -60,7 +61,9 @@ WAYS_IN: dict[str, Callable[[logging.Logger, Any], None]] = {
 
 
 @pytest.mark.parametrize("way_in", WAYS_IN)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(value=_nested)
 def test_any_value_gives_one_strict_line_without_its_secret(way_in: str, value: object) -> None:
     """

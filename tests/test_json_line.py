@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import pytest
+from examples import examples
 from hostile import VALUES, Code, Color, Failing, FailingMapping, MuteError, Order, Shown, nested
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,7 +209,7 @@ NESTED = st.recursive(
 
 
 class TestProperties:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(300), deadline=None)
     @given(st.dictionaries(KEYS, NESTED, max_size=6))
     def test_always_one_strict_line(self, values: dict[Any, Any]) -> None:
         """
@@ -219,7 +220,7 @@ class TestProperties:
         assert ("value", {"n": 1}) == (row["the first"], row["the last"])
         assert len(values) + 2 == len(row)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150), deadline=None)
     @given(
         st.dictionaries(st.text(max_size=20), st.text(max_size=3000) | NESTED, max_size=8),
         st.integers(1024, 4096),

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lines import make_record, strict
@@ -21,7 +22,7 @@ _values = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     message=st.text(max_size=40) | st.integers(),
     name=st.text(min_size=1, max_size=20),

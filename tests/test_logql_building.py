@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from loki_memory import Count, LogQuery, Memory, parse, unquote
@@ -84,7 +85,7 @@ def shape(query: Query) -> str:
 
 
 @given(TEXTS, TEXTS, TEXTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_value_leaves_its_place(value: str, contains: str, category: str) -> None:
     """
     A question with any values has the structure of one with harmless ones.
@@ -100,7 +101,7 @@ def test_no_value_leaves_its_place(value: str, contains: str, category: str) -> 
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_what_loki_gives_is_what_is_asked(values: list[tuple[str, str]], ascii_only: bool) -> None:
     """
     For any values, escaped or not, Loki gives every row, and where we let it count, no other.

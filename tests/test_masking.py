@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ from ginkgo_logging.masking import DEFAULT_FIELDS, DEFAULT_REPLACEMENT, Masker
 MASKER = Masker()
 QUICKSTART = Masker(["password", "secret", "token"])
 SECRET = "hunter2-7Qx"
-quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quickly = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 Login = namedtuple("Login", "user token")  # noqa: PYI024 - as users write it
 
@@ -440,7 +441,7 @@ class TestText:
         assert repr({"m": json.dumps({"api_key": "***", "u": 1})}) == MASKER.text(text)
 
     @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-    @settings(quickly, max_examples=400)
+    @settings(quickly, max_examples=examples(400))
     @example("password\"://\nb'")
     def test_idempotent(self, text: str) -> None:
         """
@@ -883,7 +884,7 @@ class TestValues:
         assert {"{'password': '***'}"} == MASKER.value({Key("x")})
 
     @given(st.recursive(SCALARS, nested, max_leaves=12))
-    @settings(quickly, max_examples=200)
+    @settings(quickly, max_examples=examples(200))
     def test_no_planted_secret_survives(self, value: object) -> None:
         """
         Wherever a secret lies, the masked copy does not tell it, the original is as it was, and a second

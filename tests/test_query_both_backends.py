@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loki_server import push, running
@@ -482,7 +483,9 @@ QUESTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(ROWS, max_size=12), st.lists(QUESTIONS, min_size=1, max_size=4))
 def test_both_stores_answer_alike(
     tmp_path: Path, rows: list[dict[str, Any]], asked: list[dict[str, Any]]

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from query_lines import BASE, SECOND, answer, line, lines, log_texts, queries, rows_of, store
@@ -51,7 +52,7 @@ NO_ROWS = [
 """Lines in which a row may seem to be."""
 
 by_chance = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
