@@ -60,11 +60,10 @@ class RecordState:
     ``message`` and ``error`` are the text to print once known (masked, when a masking filter ran).
     ``source`` is what ``message`` was made of, ``record.msg`` and ``record.args``: another package's filter may
     replace them. ``masked_by`` is the masker that has seen all this, and ``seen`` the record's attributes as it
-    left them. ``verdict`` is
-    the reason for which a filter of ours last refused the record (``suppressed``, ``sampled_out`` or
-    ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not look at it twice.
-    ``suppressed_count`` marks a summary line of the error flow control; ``printed_elsewhere`` one whose
-    traceback the interpreter prints itself.
+    left them. ``verdict`` is the reason for which a filter of ours last refused the record (``suppressed``,
+    ``sampled_out`` or ``failed``), or None; ``processed_by`` and ``refused_by`` are the filters that must not
+    look at it twice. ``suppressed_count`` marks a summary line of the error flow control; ``printed_elsewhere``
+    one whose traceback the interpreter prints itself.
     """
 
     # On the class, not in __init__: most stay as they are, and each assignment costs every record.

@@ -55,6 +55,7 @@ def clean_logging(home: Path) -> Iterator[None]:
     before = {logger: _state_of(logger) for logger in _loggers()}
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     token = context._current.set(context.Context())
+    logging.setLoggerClass(logging.Logger)  # structlog's LoggerFactory puts one of its own in its place
     yield
     shutdown()
     for logger in _loggers():
