@@ -70,6 +70,8 @@ STAGES = {
     "    of it the search for secrets": OURS
     + "call = lambda: handler.filters[-1].masker.may_change('Signal generated: BUY 600519.SH')",
     "ours with four fields of extra": WITH_EXTRA,
+    "ours with a Decimal as argument": ERROR
+    + "from decimal import Decimal\nprice = Decimal('1688.5')\ncall = lambda: log.info('Price %s', price)",
     "ours, the slow path": SLOW + OURS,
     "  with four fields of extra": SLOW + WITH_EXTRA,
     "  a warning with exc_info": ERROR

@@ -30,6 +30,8 @@ _pid = os.getpid()
 class Record(logging.LogRecord):
     """A standard record. `make_record` makes one faster than calling this class does."""
 
+    _ginkgo: Any = None  # what `record_state` keeps on a record that a filter of ours has seen
+
 
 def make_record(
     name: str,

@@ -152,13 +152,15 @@ class FastPath:
         happen inside it.
         """
         masker = self._masker
-        if self._masking.masker is not masker:  # a program has put another in its place
+        # A program may have put another masker in its place.
+        if type(record) is not Record or self._masking.masker is not masker:
             return None
+        if record._ginkgo is not None:
+            return self._line_for_next_handler(record)
         message = record.msg
         args = record.args
         if (
             type(message) is not str
-            or type(record) is not Record
             or record.levelno >= _ERROR  # the throttle's business
             or record.exc_info
             or record.exc_text
@@ -171,8 +173,6 @@ class FastPath:
         attributes = record.__dict__
         extra = None
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
-            if "_ginkgo" in attributes:
-                return self._line_for_next_handler(record, call, created, process)
             texts: list[str] = []
             extra = self._plain_extra(attributes, texts)
             if extra is None:
@@ -231,23 +231,31 @@ class FastPath:
         attributes["log_category"] = log_category
         return line
 
-    def _line_for_next_handler(
-        self, record: logging.LogRecord, call: Call, created: float, process: int | None
-    ) -> bytes | None:
+    def _line_for_next_handler(self, record: logging.LogRecord) -> bytes | None:
         """Return the line of a record that took the fast path in another handler; None as `line` does."""
+        # All from the dict, since it has been asked for.
         attributes = record.__dict__
-        state = attributes.get("_ginkgo")
+        state = attributes["_ginkgo"]
         if type(state) is not CompactState or state.masked_by is not self._masker:
             return None
         found = state.context.found
         if found is None or found[0] is not self._masker:
             return None
         # What the line was made from, another package's filter or formatter may have changed since.
-        if record.msg is not state.msg or record.args is not state.args:
+        if (
+            attributes["msg"] is not state.msg
+            or attributes["args"] is not state.args
+            or attributes["levelno"] >= _ERROR
+            or attributes["exc_info"]
+            or attributes["exc_text"]
+            or attributes["stack_info"]
+        ):
             return None
         ids = attributes["trace_id"], attributes["span_id"], attributes["log_category"]
         if ids != found[2:] or not state.has_extra_of(attributes):
             return None
+        call = attributes["levelname"], attributes["name"], attributes["filename"], attributes["lineno"]
+        created, process = attributes["created"], attributes["process"]
         if (
             state.assembled_by is self._parts
             and state.call == call
