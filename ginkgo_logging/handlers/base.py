@@ -191,7 +191,7 @@ class LineHandler(CountingHandler, ABC):
             except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
                 line = None
             if line is None:
-                return super().handle(record)
+                return CountingHandler.handle(self, record)  # super() takes as long as a call
             counts, thread = self.counts, get_ident()
             # Not for this thread itself, in whose write a signal handler or finalizer logs.
             if self._writing and self._writing != thread:
