@@ -63,7 +63,7 @@ NOT_AT_THE_TOP = {
     (
         "handlers.file_write",
         "ctypes",
-    ): "an interpreter may be built without it; in a container nobody needs it",
+    ): "an interpreter may be built without it; needed only where threads meet",
     ("cli", "importlib"): "slow to import, and needed for --version only",
     ("cli.web", "uvicorn"): "an extra; without it the command says what to install",
     ("cli.web", "ginkgo_logging.web.app"): "the same extra",

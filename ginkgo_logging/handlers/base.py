@@ -192,6 +192,7 @@ class LineHandler(CountingHandler, ABC):
                 line = None
             if line is None:
                 return CountingHandler.handle(self, record)  # super() takes as long as a call
+            # As in `emit`, and not a method of both, which would take 1,300 instructions: 2 % of a line.
             counts, thread = self.counts, get_ident()
             # Not for this thread itself, in whose write a signal handler or finalizer logs.
             if self._writing and self._writing != thread:

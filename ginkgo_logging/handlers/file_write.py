@@ -12,6 +12,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+_LibcWrite = Callable[[int, bytes, int], int]
+
 _SLOW_INTERVALS = 4
 """A write that keeps the lock for more switch intervals than this is one too many."""
 
@@ -33,27 +35,29 @@ class FileWrite:
     def __init__(self) -> None:
         self.write: Callable[[int, bytes], int] = os.write
         self.is_regular = False
-        self._keeping = libc_write()
         self._longest = 0.0  # seconds
         self._keep_from = 0.0  # on the clock of `monotonic`
 
     def contended(self) -> None:
-        """Keep the lock from now on: a thread waits for another one's write."""
-        if self.is_regular and monotonic() >= self._keep_from and self._keeping is not None:
+        """Keep the lock from now on: a thread waits for another one's write.
+
+        To be called without a lock, for the first call imports `ctypes`.
+        """
+        if self.is_regular and monotonic() >= self._keep_from and (keeping := libc_write()) is not None:
             self._longest = sys.getswitchinterval() * _SLOW_INTERVALS
-            self.write = self._keep
+            self.write = functools.partial(self._keep, keeping)
 
     def uncontended(self) -> None:
         """Give the lock up again, until `contended`."""
         self.write = os.write
 
-    def _keep(self, descriptor: int, line: bytes) -> int:
+    def _keep(self, keeping: _LibcWrite, descriptor: int, line: bytes) -> int:
         length = len(line)
         # Once more: since `contended` asked, the path may lead to a FIFO.
-        if not self.is_regular or self._keeping is None or length > _MOST_KEPT:
+        if not self.is_regular or length > _MOST_KEPT:
             return os.write(descriptor, line)
         begun = monotonic()
-        written = self._keeping(descriptor, line, length)
+        written = keeping(descriptor, line, length)
         if monotonic() - begun > self._longest:
             self._keep_from, self.write = begun + _PAUSE_SECONDS, os.write
         # After an error once more: os.write raises it by its name.
@@ -61,7 +65,7 @@ class FileWrite:
 
 
 @functools.cache
-def libc_write() -> Callable[[int, bytes, int], int] | None:
+def libc_write() -> _LibcWrite | None:
     """Return the system's ``write``, called with the interpreter's lock held; None if it cannot be had."""
     try:
         import ctypes

@@ -227,7 +227,6 @@ class RotatingFileHandler(LineHandler):
             # In one step, for a child that is forked at this moment or a signal handler that logs here.
             os.dup2(fd, self._fd, inheritable=False)
         self._file.is_regular = is_regular
-        self._file.uncontended()
         self._limit = self.max_bytes if is_regular and not self.filename.startswith(_STREAM_PATHS) else 0
 
     def _open_path(self) -> int:
