@@ -4,7 +4,11 @@ import itertools
 import logging
 import pickle  # to see what a socket or a process queue could carry; nothing is ever unpickled here
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, final
+from uuid import UUID
 
 from ginkgo_logging import fields
 from ginkgo_logging.record_text import ErrorText, printable
@@ -45,8 +49,8 @@ NOT_EXTRA = TAKEN | {"color_message"}
 PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 """Types of most values: they cannot change, and printing them runs none of the program's code."""
 
-# By name, so that nobody has to import what they are in.
-_UNCHANGEABLE = frozenset({"uuid.UUID", "datetime.datetime", "datetime.date", "decimal.Decimal"})
+QUIET_TYPES = frozenset({Decimal, UUID, date, timedelta, type(Path())})
+"""More types of which the same is true."""
 
 sequence = itertools.count(1)
 """Numbers the records of this process."""
@@ -121,8 +125,8 @@ def is_unchangeable(value: object) -> bool:
     """Return whether what was found out about *value* once holds for ever."""
     kind = type(value)
     try:
-        return kind in PLAIN_TYPES or f"{kind.__module__}.{kind.__qualname__}" in _UNCHANGEABLE
-    except Exception:  # noqa: BLE001 - a class may refuse to tell its name
+        return kind in PLAIN_TYPES or kind in QUIET_TYPES or kind is datetime
+    except Exception:  # noqa: BLE001 - a class may refuse to be hashed
         return False
 
 

@@ -132,7 +132,7 @@ ODD_NAMES = ["level", "trace_id", "seq", "message", "asctime", "color_message", 
     args=st.lists(_plain | _values | _errors, max_size=3).map(tuple),
     level=st.sampled_from([5, logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL]),
     ids=st.tuples(*[st.none() | _texts] * 3),
-    bound=st.dictionaries(_names, _plain | st.lists(_plain, max_size=2), max_size=4),
+    bound=st.dictionaries(_names, _plain | _values | st.lists(_plain, max_size=2), max_size=4),
     extra=st.dictionaries(
         _names | st.sampled_from(ODD_NAMES), _plain | _values | st.lists(_plain, max_size=2), max_size=4
     ),
@@ -196,6 +196,27 @@ def test_what_takes_the_fast_path(record: Record) -> None:
     A text with plain arguments and without a secret is written at once.
     """
     assert took_the_fast_path(at_once(), record)
+
+
+def test_a_queue_takes_what_never_changes() -> None:
+    """
+    Values that print themselves wait as plain ones do; an error waits as text, for it may change.
+    """
+    queue, _ = through_a_queue()
+    path = queue._fast_path()
+    assert path is not None
+
+    values = [
+        5,
+        Decimal("1.5"),
+        UUID(int=7),
+        datetime(2026, 2, 26, tzinfo=UTC),
+        Path("/srv"),
+        ValueError("x"),
+    ]
+    taken = [path.take(record_of("%s", (value,))) is not None for value in values]
+
+    assert [True, True, True, True, True, False] == taken
 
 
 @pytest.mark.parametrize(

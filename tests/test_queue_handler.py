@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from lines import Collector, logger_with, strict
 
-from ginkgo_logging import context
+from ginkgo_logging import context, record_factory
 from ginkgo_logging.filters import ContextFilter, MaskingFilter
 from ginkgo_logging.formatters import JsonFormatter
 from ginkgo_logging.handlers import QueueHandler
@@ -30,6 +32,14 @@ class Gate(Collector):
         self.entered.set()
         assert self.open.wait(20)
         super().write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def _records_of_ours() -> Iterator[None]:
+    """Loggers make the records that may wait unfiltered, as after `setup`."""
+    record_factory.install()
+    yield
+    record_factory.uninstall()
 
 
 def _queue(target: logging.Handler, **options: object) -> QueueHandler:
@@ -91,9 +101,10 @@ def test_arguments_are_fixed_when_logged() -> None:
     assert ["order {'state': 'new'}"] == [row["message"] for row in target.rows]
 
 
-def test_what_the_next_handler_changes_is_not_on_the_line() -> None:
+@pytest.mark.parametrize("argument", [5, Decimal(5), ValueError(5)], ids=repr)
+def test_what_the_next_handler_changes_is_not_on_the_line(argument: object) -> None:
     """
-    A plain record waits as a copy: another handler's filters may change theirs meanwhile.
+    A record waits as a copy: another handler's filters may change theirs meanwhile.
     """
     target = Gate()
     queue = _queue(target)
@@ -108,7 +119,7 @@ def test_what_the_next_handler_changes_is_not_on_the_line() -> None:
     other.handle = change  # type: ignore[method-assign]
 
     with context.with_trace_id("trace-1"):
-        logger.info("order %s", 5)
+        logger.info("order %s", argument)
     target.open.set()
     queue.close()
 

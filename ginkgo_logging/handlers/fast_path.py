@@ -7,11 +7,8 @@ fast path keeps on the record what the filters would keep there, so that other h
 
 import builtins
 import logging
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from pathlib import Path
+from datetime import datetime, time, timezone
 from typing import Any, Self
-from uuid import UUID
 
 from orjson import dumps
 
@@ -26,6 +23,7 @@ from ginkgo_logging.record_state import (
     LAST_ATTRIBUTE,
     NOT_EXTRA,
     PLAIN_TYPES,
+    QUIET_TYPES,
     STATE,
     CompactState,
     sequence,
@@ -38,9 +36,6 @@ Taken = tuple["FastPath", dict[str, Any], Context, int]
 
 _ERROR = logging.ERROR
 _REMEMBERED = 4096
-
-
-_QUIET_TYPES = frozenset({Decimal, UUID, date, timedelta, type(Path())})
 _QUIET_ERRORS = frozenset(
     one
     for one in vars(builtins).values()
@@ -54,7 +49,7 @@ def _is_quiet(value: object) -> bool:
     Such an argument costs half of what the slow path takes for it.
     """
     kind = type(value)
-    if kind in _QUIET_TYPES:
+    if kind in QUIET_TYPES:
         return True
     # A time asks its zone, which may be of a class of the program's own.
     if kind is not datetime and kind is not time:
@@ -116,7 +111,7 @@ class FastPath:
         ):
             return None
         for argument in args:
-            if type(argument) not in PLAIN_TYPES:
+            if type(argument) not in PLAIN_TYPES and not _is_quiet(argument):
                 return None
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             state = attributes.get("_ginkgo")
