@@ -15,7 +15,7 @@ from ginkgo_logging.record_state import (
     RecordState,
     is_unchangeable,
 )
-from ginkgo_logging.record_text import ErrorText, error_of, may_cut_argument, message_of, printable
+from ginkgo_logging.record_text import ErrorText, error_of, may_cut_argument, printable
 from ginkgo_logging.records import (
     added_names,
     extra_of,
@@ -100,7 +100,7 @@ class MaskingFilter(logging.Filter):
 
     def _mask_message(self, record: logging.LogRecord, state: RecordState) -> None:
         msg, args = record.msg, record.args
-        message = message_of(record) if state.message is None else message_in(record, state)
+        message = message_in(record, state)
         masked = self.masker.text(message)
         if masked is not message:
             state.masked = True
