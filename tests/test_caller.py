@@ -1,5 +1,6 @@
 """find_caller: the place that the standard library finds, from any caller at any depth."""
 
+import _thread
 import logging
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from waiting import until
 
 from ginkgo_logging import GinkgoLogger, caller, setup, shutdown
 from ginkgo_logging.caller import find_caller
@@ -137,6 +139,66 @@ def test_a_logger_with_a_way_of_its_own_keeps_it(places: Places, on: str) -> Non
         logger.warning("x")
 
     assert ["own.py"] * 2 == [place[0] for place in places.found]
+
+
+@pytest.mark.parametrize("on", ["its class", "the logger"])
+def test_a_logger_with_a_low_level_method_of_its_own_is_left_alone(places: Places, on: str) -> None:
+    """
+    Who takes the place of `Logger._log` may ask for the caller as that does; its own line is the answer.
+    """
+
+    class Own(logging.Logger):
+        def _log(self, level: int, msg: object, args: Any, **_: Any) -> None:  # type: ignore[override]
+            found = self.findCaller(False, 1)
+            self.handle(self.makeRecord(self.name, level, *found[:2], msg, args, None, *found[2:]))
+
+    name = f"test.caller.low.{on}"
+    if on == "its class":
+        before = logging.getLoggerClass()
+        logging.setLoggerClass(Own)
+        logger = logging.getLogger(name)
+        logging.setLoggerClass(before)
+    else:
+        logger = logging.getLogger(name)
+        logger._log = Own._log.__get__(logger)  # type: ignore[method-assign]
+
+    for _ in range(2):
+        logger.warning("x")
+
+    assert [(__file__, "_log")] * 2 == [(place[0], place[2]) for place in places.found]
+
+
+@pytest.mark.parametrize("arguments", [(), (False,), (None, 1), (0, 1)], ids=repr)
+def test_who_asks_a_logger_is_told_of_its_own_line(places: Places, arguments: tuple[Any, ...]) -> None:
+    """
+    A call that is not from logging names the line where it stands, as the standard library does.
+    """
+    logger = logging.getLogger("test.caller.asked")
+    logger.warning("x")
+
+    found = logger.findCaller(*arguments)
+    line = sys._getframe().f_lineno - 1
+
+    assert logger.findCaller is find_caller
+    assert (__file__, line, sys._getframe().f_code.co_name, None) == found
+    assert len(places.found) == 1
+
+
+def test_the_outermost_frame_is_loggings_own(places: Places) -> None:
+    """
+    C code may call any method of a logger where no Python frame is.
+    """
+    logger = logging.getLogger("test.caller.outermost")
+    logger.warning("x")
+
+    for method, arguments in ((logger.error, ("x",)), (logger._log, (logging.ERROR, "x", ()))):
+        known = len(places.found)
+        _thread.start_new_thread(method, arguments)
+        until(lambda known=known: len(places.found) > known, "a line from C code")  # type: ignore[misc]
+
+    assert [(logging.__file__, "error"), (logging.__file__, "_log")] == [
+        (place[0], place[2]) for place in places.found[1:]
+    ]
 
 
 def test_a_logger_that_refuses_the_attribute_logs(places: Places) -> None:
