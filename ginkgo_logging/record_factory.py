@@ -66,7 +66,10 @@ def make_record(
     record.levelname = logging.getLevelName(level)
     record.levelno = level
     record.pathname = pathname
-    record.filename, record.module = _files.get(pathname) or _split(pathname)
+    try:
+        record.filename, record.module = _files[pathname]
+    except (KeyError, TypeError):
+        record.filename, record.module = _split(pathname)
     record.exc_info = exc_info
     record.exc_text = None
     record.stack_info = sinfo
@@ -75,9 +78,20 @@ def make_record(
     record.created = created = time()
     record.msecs = created % 1.0 * 1000.0 // 1.0  # float by float: numbers of two kinds take twice as long
     record.relativeCreated = created * 1000.0 - _start
-    record.thread = get_ident() if logging.logThreads else None
-    record.threadName = current_thread().name if logging.logThreads else None
-    record.processName = _process_name() if logging.logMultiprocessing else None
+    if logging.logThreads:
+        record.thread = get_ident()
+        record.threadName = current_thread().name
+    else:
+        record.thread = record.threadName = None
+    process_name = None
+    if logging.logMultiprocessing:
+        process_name = "MainProcess"
+        if "multiprocessing" in sys.modules:
+            try:  # noqa: SIM105 - quicker than suppress()
+                process_name = sys.modules["multiprocessing"].current_process().name
+            except Exception:  # noqa: BLE001, S110 - it may be half imported; as in logging.LogRecord
+                pass
+    record.processName = process_name
     record.process = _pid if logging.logProcesses else None
     if _has_task_name:
         record.taskName = _task_name() if logging.logAsyncioTasks else None  # type: ignore[attr-defined]
@@ -118,17 +132,6 @@ def _split(pathname: str) -> tuple[str, str]:
     if len(_files) < _MAX_PATHS:
         _files[pathname] = names
     return names
-
-
-def _process_name() -> str:
-    multiprocessing = sys.modules.get("multiprocessing")
-    if multiprocessing is None:
-        return "MainProcess"
-    try:
-        name: str = multiprocessing.current_process().name
-    except Exception:  # noqa: BLE001 - it may be half imported; as in logging.LogRecord
-        return "MainProcess"
-    return name
 
 
 def _task_name() -> str | None:
