@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
@@ -17,6 +17,12 @@ from ginkgo_logging.record_text import printable
 from ginkgo_logging.records import rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
+_inner_files: set[str] = set()
+"""Those of structlog's and our files that were met between a call and its record."""
+
+_NOT_PLAIN = TAKEN | {"exc_info", "stack_info", "stacklevel", "extra", "positional_args"}
+"""What an event dict may hold besides the event and fields of the caller's."""
+
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 _filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
 
@@ -28,7 +34,9 @@ def configure() -> None:
     loggers. Such a chain may end in a dict (as after `structlog.stdlib.render_to_log_kwargs`, or with no
     renderer at all) or in a text; ``...`` in it stands for what was there: first for the level filter.
     """
-    chain: list[Any] = [structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs]
+    # Empty: `StandardLogger` asks for the level, and takes an event dict as it is. A filter and a renderer here
+    # would cost a quarter of the call.
+    chain: list[Any] = []
     if structlog.is_configured():
         chain = structlog.get_config()["processors"]
         # Chains that cannot work with structlog's default logger, which prints: they were written for ours.
@@ -131,53 +139,44 @@ class StandardLogger:
         except Exception as exc:  # noqa: BLE001 - any object may be given; the line is worth more
             reporter.report("structlog", exc)
             event = _salvaged(args, given)
-        frame = _caller(event.stacklevel)
-        record = self.logger.makeRecord(
-            self.logger.name,
-            level,
-            *_place_of(frame),
-            event.message,
-            event.args,
-            event.exc_info,
-            frame.f_code.co_name if frame is not None else None,
-            event.fields,
-            _stack(frame) if event.stack_info else None,
+        message, args, exc_info, stack_info, stacklevel, own = event
+        frame = _caller(stacklevel)
+        filename, lineno, function = _place_of(frame)
+        stack = _stack(frame) if stack_info else None
+        logger = self.logger
+        logger.handle(
+            logger.makeRecord(
+                logger.name, level, filename, lineno, message, args, exc_info, function, own, stack
+            )
         )
-        self.logger.handle(record)
 
 
-class _Event(NamedTuple):
-    """What a standard record is made of."""
-
-    message: object
-    args: tuple[Any, ...] = ()
-    exc_info: Any = None
-    stack_info: bool = False
-    stacklevel: int = 1
-    fields: dict[str, Any] | None = None
+# A plain tuple, which is made faster than a named one.
+_Event = tuple[object, tuple[Any, ...], Any, bool, int, dict[str, Any] | None]
+"""What a standard record is made of: message, arguments, exc_info, stack_info, stacklevel, fields."""
 
 
 def _event(logger: logging.Logger, args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
     """Return what a chain ended in: keyword arguments of a log call, an event dict, or a text."""
-    exc_info: object = None
-    stack_info, stacklevel = False, 1
+    if not args and "event" in given and _NOT_PLAIN.isdisjoint(given):
+        return given.pop("event"), (), None, False, 1, given
     own = given.get("extra")
-    if not args and type(own) is dict and len(given) == 2 and "msg" in given:
-        message = given["msg"]  # what render_to_log_kwargs makes of most events
-    else:
-        if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
-            given = dict(structlog.stdlib.render_to_log_kwargs(logger, "", {"event": "", **given}))
-        given = dict(given)
-        message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
-        exc_info, stack_info = given.pop("exc_info", None), bool(given.pop("stack_info", False))
-        level = given.pop("stacklevel", 1)
-        stacklevel = level if isinstance(level, int) else 1
-        own = {**(given.pop("extra", None) or {}), **given}
+    # What render_to_log_kwargs makes of most events.
+    if not args and len(given) == 2 and type(own) is dict and "msg" in given and _NOT_PLAIN.isdisjoint(own):
+        return given["msg"], (), None, False, 1, own
+    if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
+        given = dict(structlog.stdlib.render_to_log_kwargs(logger, "", {"event": "", **given}))
+    given = dict(given)
+    message, args = (_text(args[0]), args[1:]) if args else (given.pop("msg"), ())
+    exc_info, stack_info = given.pop("exc_info", None), bool(given.pop("stack_info", False))
+    level = given.pop("stacklevel", 1)
+    stacklevel = level if isinstance(level, int) else 1
+    own = {**(given.pop("extra", None) or {}), **given}
     if not args and own and isinstance(own.get("positional_args"), tuple):
         args = own["positional_args"]
         own = {name: value for name, value in own.items() if name != "positional_args"}
     own = own if not own or TAKEN.isdisjoint(own) else rename_taken(own, TAKEN)
-    return _Event(message, args, _exc_info_tuple(exc_info), stack_info, stacklevel, own)
+    return message, args, _exc_info_tuple(exc_info), stack_info, stacklevel, own
 
 
 def _salvaged(args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
@@ -186,7 +185,7 @@ def _salvaged(args: tuple[Any, ...], given: dict[str, Any]) -> _Event:
     extra = given.get("extra")
     own = {**given, **extra} if type(extra) is dict else given
     own = {name: printable(value) for name, value in own.items() if name not in ("msg", "event")}
-    return _Event(printable(message), fields=rename_taken(own, TAKEN))
+    return printable(message), (), None, False, 1, rename_taken(own, TAKEN)
 
 
 def _text(rendered: object) -> object:
@@ -220,15 +219,24 @@ def _caller(stacklevel: int) -> FrameType | None:
 
 
 def _outside(frame: FrameType) -> FrameType:
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_CALLER):
-        frame = frame.f_back
-    return frame
+    while True:
+        filename = frame.f_code.co_filename
+        if filename not in _inner_files:
+            if not filename.startswith(_NOT_THE_CALLER):
+                return frame
+            _inner_files.add(filename)
+        # Not before it is needed: for each frame that is asked for, CPython makes an object.
+        outer = frame.f_back
+        if outer is None:
+            return frame
+        frame = outer
 
 
-def _place_of(frame: FrameType | None) -> tuple[str, int]:
+def _place_of(frame: FrameType | None) -> tuple[str, int, str | None]:
     if frame is None:
-        return "(unknown file)", 0
-    return frame.f_code.co_filename, frame.f_lineno
+        return "(unknown file)", 0, None
+    code = frame.f_code
+    return code.co_filename, frame.f_lineno, code.co_name
 
 
 def _stack(frame: FrameType | None) -> str:
