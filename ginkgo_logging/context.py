@@ -12,20 +12,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from contextvars import Token as ContextToken
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from ginkgo_logging import fields
 from ginkgo_logging.record_text import printable
 from ginkgo_logging.records import rename_taken
 
 _BOUND_BY_NAME = (fields.TRACE_ID, fields.SPAN_ID, fields.LOG_CATEGORY)
-
-
-class _Bound(NamedTuple):
-    trace_id: str | None = None
-    span_id: str | None = None
-    log_category: str | None = None
-    fields: Mapping[str, Any] = {}
+_PARTS = (*_BOUND_BY_NAME, "fields")
+_NO_FIELDS: dict[str, Any] = {}
 
 
 # A plain tuple, which is read faster than a named one.
@@ -34,19 +29,40 @@ Found = tuple[object, bytes | Literal[False], str, str, str]
 a record has them."""
 
 
-class Context(_Bound):
+class Context:
     """What is bound at one moment; never changed, only replaced.
 
-    ``fields`` holds the business fields, none of which has a core name.
+    ``fields`` holds the business fields, none of which has a core name. What is bound seldom changes from line
+    to line; those who read it keep here what they found out about it: ``json_part`` is its part of a JSON line
+    (False if that has to be made for every line), ``found`` what a masker found in it, and ``in_span`` what it
+    is within a tracing library's span, so that the lines of a span share all this.
     """
 
-    # What is bound seldom changes from line to line; those who read it keep here what they found out about it.
-    json_part: bytes | Literal[False] | None = None
-    """The part of a JSON line; False if it has to be made for every line."""
-    found: Found | None = None
-    """What a masker found in it."""
-    in_span: "tuple[tuple[str, str, int], Context] | None" = None
-    """What it is within a tracing library's span, so that the lines of a span share what is kept here."""
+    # Not a named tuple, which has no slots of its own: each line reads ``found``.
+    __slots__ = ("fields", "found", "in_span", "json_part", "log_category", "span_id", "trace_id")
+
+    def __init__(
+        self,
+        trace_id: str | None = None,
+        span_id: str | None = None,
+        log_category: str | None = None,
+        fields: Mapping[str, Any] = _NO_FIELDS,
+    ) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.log_category = log_category
+        self.fields = fields
+        self.json_part: bytes | Literal[False] | None = None
+        self.found: Found | None = None
+        self.in_span: tuple[tuple[str, str, int], Context] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.trace_id, self.span_id, self.log_category, self.fields))
+
+    def replaced(self, **changes: Any) -> "Context":
+        """Return a context in which the parts that *changes* names are others."""
+        parts = dict(zip(_PARTS, self, strict=True))
+        return Context(**{**parts, **changes})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Context, tuple(self)
@@ -95,7 +111,8 @@ def current() -> Context:
     own = _current.get()
     # Importing structlog takes longer than everything else here; a program that binds through it has imported it.
     module = sys.modules.get("structlog.contextvars")
-    if module is not None:
+    # structlog's own table of variables is empty in most programs.
+    if module is not None and getattr(module, "_CONTEXT_VARS", True):
         own = _merged(own, module)
     return own if span_source is None else _with_span(own, span_source())
 
@@ -105,7 +122,7 @@ def _with_span(own: Context, span: tuple[str, str, int] | None) -> Context:
     if span is None or own.trace_id not in (None, span[0]):
         return own
     if own.in_span is None or own.in_span[0] != span:
-        own.in_span = span, own._replace(trace_id=span[0], span_id=span[1])
+        own.in_span = span, own.replaced(trace_id=span[0], span_id=span[1])
     return own.in_span[1]
 
 
@@ -114,8 +131,6 @@ def _merged(own: Context, structlog_contextvars: Any) -> Context:
     variables = getattr(structlog_contextvars, "_CONTEXT_VARS", None)
     if variables is None:
         foreign = structlog_contextvars.get_contextvars()
-    elif not variables:
-        return own
     else:
         prefix = len(structlog_contextvars.STRUCTLOG_KEY_PREFIX)
         foreign = {
@@ -143,7 +158,7 @@ def merge_context(
     Keys that the event has already stay as they are. Events that go through a standard logger do not need it.
     """
     context = _current.get()
-    for name, value in zip(_BOUND_BY_NAME, context[:3], strict=True):
+    for name, value in zip(_BOUND_BY_NAME, context, strict=False):
         if value is not None:
             event_dict.setdefault(name, value)
     for name, value in context.fields.items():
@@ -217,16 +232,12 @@ def with_span_id(span_id: object = None) -> Iterator[str]:
 def _set(name: str, value: object) -> Token:
     state = _current.get()
     text = None if value is None else printable(value) or None
-    return Token(name, getattr(state, name), _current.set(_replaced(state, name, text)))
-
-
-def _replaced(state: Context, name: str, value: Any) -> Context:
-    return state._replace(**{name: value})
+    return Token(name, getattr(state, name), _current.set(state.replaced(**{name: text})))
 
 
 def _clear(name: str, token: object) -> None:
     value = token.previous(name) if isinstance(token, Token) else None
-    _current.set(_replaced(_current.get(), name, value))
+    _current.set(_current.get().replaced(**{name: value}))
 
 
 @contextlib.contextmanager
@@ -238,7 +249,7 @@ def _scoped(name: str, value: object) -> Iterator[str]:
     finally:
         # A generator may be closed by another task or thread than entered the block: that one has its own.
         if token.is_of_here():
-            _current.set(_replaced(_current.get(), name, before))
+            _current.set(_current.get().replaced(**{name: before}))
 
 
 # --- category and business fields -------------------------------------------------------------------------
@@ -268,11 +279,11 @@ def bind(**bound: Any) -> None:
     for name in _BOUND_BY_NAME:
         if name in bound:
             value = bound.pop(name)
-            state = _replaced(state, name, None if value is None else printable(value) or None)
+            state = state.replaced(**{name: None if value is None else printable(value) or None})
     if bound:
         if not fields.CORE.isdisjoint(bound):
             bound = rename_taken(bound, fields.CORE)
-        state = state._replace(fields={**state.fields, **bound})
+        state = state.replaced(fields={**state.fields, **bound})
     _current.set(state)
 
 
@@ -282,12 +293,12 @@ def unbind(*names: str) -> None:
     ids: dict[str, Any] = {name: None for name in names if name in _BOUND_BY_NAME}
     gone = {f"{name}_" if name in fields.CORE else name for name in names}
     kept = {name: value for name, value in state.fields.items() if name not in gone}
-    _current.set(state._replace(fields=kept, **ids))
+    _current.set(state.replaced(fields=kept, **ids))
 
 
 def clear() -> None:
     """Remove all business fields and the category; the trace stays."""
-    _current.set(_current.get()._replace(log_category=None, fields={}))
+    _current.set(_current.get().replaced(log_category=None, fields={}))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ makes the second handler pay only for its own formatting and write.
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import is_
 from typing import Any
 
@@ -79,11 +79,10 @@ def _forget_replaced(record: logging.LogRecord, compact: CompactState, state: Re
         state.seen = snapshot(record)
 
 
-def attach_state(
-    record: logging.LogRecord, context: tuple[str | None, str | None, str | None, Mapping[str, Any]]
-) -> RecordState:
+def attach_state(record: logging.LogRecord, context: Iterable[Any]) -> RecordState:
     """Make the state of *record* from what is bound, its `extra`, and the fields of a dict logged as message.
 
+    *context* gives trace_id, span_id, log_category and business fields, as a `Context` does.
     Sets ``record.trace_id``, ``record.span_id`` and ``record.log_category``, where ids given in `extra` count
     if none is bound.
     """

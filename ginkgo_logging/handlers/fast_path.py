@@ -99,20 +99,21 @@ class FastPath:
 
     def take(self, record: logging.LogRecord) -> Taken | None:
         """Return what another thread needs to `complete` it; None if the record has more that may change."""
-        attributes = record.__dict__
-        args = attributes["args"]
+        args: Any = record.args
+        masker = self._masker
         if (
             type(record) is not Record
-            or attributes["levelno"] >= _ERROR
-            or type(attributes["msg"]) is not str
+            or record.levelno >= _ERROR
+            or type(record.msg) is not str
             or (args and type(args) is not tuple)
-            or attributes["exc_info"]
-            or self._masking.masker is not self._masker
+            or record.exc_info
+            or self._masking.masker is not masker
         ):
             return None
         for argument in args:
             if type(argument) not in PLAIN_TYPES and not _is_quiet(argument):
                 return None
+        attributes = record.__dict__  # as in `line`, not before the others are read
         if len(attributes) != BARE_LENGTH or next(reversed(attributes)) != LAST_ATTRIBUTE:
             state = attributes.get("_ginkgo")
             if type(state) is CompactState and state.has_extra_of(attributes):
@@ -121,7 +122,7 @@ class FastPath:
                 return None
         context = current()
         found = context.found
-        if found is None or found[0] is not self._masker:
+        if found is None or found[0] is not masker:
             found = self._look_at(context)
         # A copy: the next handler's filters may change the record while it waits.
         return (self, attributes.copy(), context, next(sequence)) if found[1] else None
@@ -152,7 +153,7 @@ class FastPath:
             return None
         if record._ginkgo is not None:
             return self._line_for_next_handler(record)
-        message = record.msg
+        message = template = record.msg
         args = record.args
         if (
             type(message) is not str
@@ -183,7 +184,7 @@ class FastPath:
             if "." in message and may_cut_argument(message):
                 return None
             try:
-                message %= args
+                message = template % args
             except Exception:  # noqa: BLE001 - what does not fit, message_of() shows as well as it can
                 return None
         if context is None:
@@ -210,7 +211,7 @@ class FastPath:
         state.context = context
         state.extra = extra
         state.seq = seq
-        state.msg = record.msg
+        state.msg = template
         state.args = args
         state.message = message
         state.part = part
@@ -295,13 +296,13 @@ class FastPath:
     def _look_at(self, context: Context) -> Found:
         """Return what is bound as a line needs it, and keep it there: a secret is looked for once."""
         masker = self._masker
+        trace_id, span_id, log_category, own = context
         part = json_part(context)
         if part and (
-            any(one and masker.text(one) is not one for one in context[:3])
-            or masker.mapping(context.fields) is not context.fields
+            any(one and masker.text(one) is not one for one in (trace_id, span_id, log_category))
+            or masker.mapping(own) is not own
         ):
             part = False
-        trace_id, span_id, log_category, _ = context
         ids = trace_id or "", span_id or "", log_category or DEFAULT_CATEGORY
         context.found = found = (masker, part, *ids)
         return found

@@ -55,7 +55,7 @@ class RequestFilter(logging.Filter):
         if "_ginkgo" not in record.__dict__:
             bound = _of_exception(record) or _of_response(record)
             if bound is not None:
-                attach_state(record, bound[:4])
+                attach_state(record, bound)
         return True
 
 
