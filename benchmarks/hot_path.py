@@ -144,8 +144,22 @@ def extra(number: int, log_file: Path) -> Call:
     return lambda: logger.info(pipe.TEMPLATE, pipe.ARGUMENT, extra=fields)
 
 
-def queued(log_file: Path) -> Call:
-    """The caller's side: the queue is emptied between the calls that are timed."""
+def hundred(log_file: Path) -> Call:
+    """A hundred lines, as one call."""
+    call = line(log_file)
+
+    def together() -> None:
+        for _ in range(100):
+            call()
+
+    return together
+
+
+def hundred_queued(log_file: Path) -> Call:
+    """A hundred lines, the caller's side: nobody reads meanwhile, and the queue is emptied after them.
+
+    What piled up further would cost the collector what it costs nobody in a program.
+    """
     from ginkgo_logging.handlers import QueueHandler
 
     call = line(log_file)
@@ -154,21 +168,14 @@ def queued(log_file: Path) -> Call:
     handler = QueueHandler(target=file, capacity=1_000_000)
     handler.filters, file.filters = list(file.filters), []
     root.handlers = [handler]
-    count = 0
 
-    def empty() -> None:
+    def together() -> None:
         handler.reset_after_fork()
-        handler._thread = threading.main_thread()  # nobody reads meanwhile: only the caller is timed
+        handler._thread = threading.main_thread()
+        for _ in range(100):
+            call()
 
-    def timed() -> None:
-        nonlocal count
-        call()
-        count += 1
-        if count % 100 == 0:  # what piles up would cost the collector what it costs nobody in a program
-            empty()
-
-    empty()
-    return timed
+    return together
 
 
 def threads(make: Callable[[Path], Call], number: int, log_file: Path) -> Call:
@@ -207,7 +214,10 @@ CONTESTANTS: dict[str, Callable[[Path], Call]] = {
     "console on a terminal": console,
     "RichHandler": rich_console,
     "structlog ConsoleRenderer": structlog_console,
-    "a line to a queue, the caller's side": queued,
+}
+HUNDREDS: dict[str, Callable[[Path], Call]] = {
+    "a hundred lines": hundred,
+    "a hundred lines to a queue, the caller's side": hundred_queued,
 }
 THREADED: dict[str, Callable[[Path], Call]] = {
     f"{whose}, {number} threads": partial(threads, make, number)
@@ -224,7 +234,7 @@ ROWS = (
     Row("fields, in extra", "50 fields of extra", "4 fields of extra", 3.0),
     Row("console, beside Rich", "console on a terminal", "RichHandler", 0.06),
     Row("console, beside structlog", "console on a terminal", "structlog ConsoleRenderer", 1.0),
-    Row("queue", "a line to a queue, the caller's side", "a line", 0.5),
+    Row("queue", "a hundred lines to a queue, the caller's side", "a hundred lines", 0.5),
 )
 
 FIRST_LINE = """
@@ -290,7 +300,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000_000, help="records to look at memory with")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        show(measure(CONTESTANTS, Path(directory), options.rounds, options.calls))
+        spent = measure(CONTESTANTS, Path(directory), options.rounds, options.calls)
+        spent |= measure(HUNDREDS, Path(directory), options.rounds, max(1, options.calls // 100))
+        show(spent)
         spent = measure(THREADED, Path(directory), options.rounds, max(1, options.calls // 2000))
         for whose, aim in (("ours", "1.0"), ("stdlib", "")):
             numbers = spread(ratios(spent[f"{whose}, 1 threads"], spent[f"{whose}, 8 threads"]))

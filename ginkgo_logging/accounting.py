@@ -21,16 +21,15 @@ _numbers = itertools.count(1)
 class Counts:
     """What became of the records that one handler was given.
 
-    Every record counts once in ``seen`` and once in exactly one of ``written``, ``suppressed``,
-    ``sampled_out`` and ``failed``. ``masked`` and ``truncated`` are shares of ``written``. They are
-    changed with the handler's lock held.
+    Every record counts once in exactly one of ``written``, ``suppressed``, ``sampled_out`` and ``failed``, and so
+    in ``seen``, which is their sum. ``masked`` and ``truncated`` are shares of ``written``. They are changed with
+    the handler's lock held.
     """
 
-    __slots__ = ("failed", "masked", "number", "sampled_out", "seen", "suppressed", "truncated", "written")
+    __slots__ = ("failed", "masked", "number", "sampled_out", "suppressed", "truncated", "written")
 
     def __init__(self) -> None:
         self.number = next(_numbers)
-        self.seen = 0
         self.written = 0
         self.suppressed = 0
         self.sampled_out = 0
@@ -50,14 +49,22 @@ class Counts:
         else:
             self.failed += number
 
+    @property
+    def seen(self) -> int:
+        """How many records the handler was given."""
+        return self.as_dict()["seen"]
+
     def as_dict(self) -> dict[str, int]:
         """Return the numbers of this moment."""
-        return {
-            "seen": self.seen,
+        became = {
             "written": self.written,
             "suppressed": self.suppressed,
             "sampled_out": self.sampled_out,
             "failed": self.failed,
+        }
+        return {
+            "seen": sum(became.values()),  # of what was read: another thread may be counting
+            **became,
             "masked": self.masked,
             "truncated": self.truncated,
         }

@@ -192,7 +192,7 @@ class TestStats:
         handlers[0].name = "tests-a"
         handlers[1].name = "tests-b"
         for handler in handlers:
-            handler.counts.seen = 77
+            handler.counts.written = 77
 
         mine = {name: numbers for name, numbers in stats().items() if numbers["seen"] == 77}
 

@@ -5,8 +5,10 @@ import logging
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -203,7 +205,7 @@ def test_a_queue_takes_what_never_changes() -> None:
     Values that print themselves wait as plain ones do; an error waits as text, for it may change.
     """
     queue, _ = through_a_queue()
-    path = queue._fast_path()
+    path = queue._other_fast_path()
     assert path is not None
 
     values = [
@@ -746,6 +748,41 @@ def test_an_interrupt_leaves_no_lock_behind() -> None:
     )
 
     assert "0 True\n" == done.stdout
+
+
+@pytest.mark.parametrize("ways", [at_once, stepwise])
+def test_an_interrupt_of_one_that_waits_for_the_lock_reaches_the_program(ways: Any) -> None:
+    """
+    Ctrl-C ends a log call that another thread's write holds up; that one's line is still whole.
+    """
+    collector = ways()
+    held, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with collector.lock:
+            held.set()
+            enough.wait(10)
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            collector.handle(record_of("interrupted"))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        enough.set()
+        holder.join()
+    collector.handle(record_of("x"))
+
+    assert ["x"] == [row["message"] for row in collector.rows]
+    assert (1, 0) == (collector.counts.written, collector.counts.failed)
 
 
 @pytest.mark.parametrize("ways", [at_once, stepwise])

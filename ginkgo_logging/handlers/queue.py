@@ -11,6 +11,7 @@ from typing import Any
 from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.context import Context
 from ginkgo_logging.forking import reset_in_child
+from ginkgo_logging.handlers.base import CountingHandler
 from ginkgo_logging.handlers.fast_path import EmptyLine, FastPath, Taken
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.record_factory import Record
@@ -41,8 +42,8 @@ class QueueHandler(TargetHandler):
     records wait; then *when_full* decides, ``block`` (the default: nothing is lost) or ``drop`` (counted as
     failed). What waits is a copy whose message and traceback text are fixed, so that objects may change
     afterwards, and other handlers' filters the record. At exit and on `close` the queue is emptied, for at most
-    ten seconds; a record logged later is written by its caller. A forked child starts with an empty queue and a
-    thread of its own.
+    ten seconds; a record logged later is written by its caller. ``counts`` leaves out what waits. A forked child
+    starts with an empty queue and a thread of its own.
     """
 
     def __init__(
@@ -67,6 +68,8 @@ class QueueHandler(TargetHandler):
         self._queue: SimpleQueue[logging.LogRecord | Taken | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
+        # The thread counts what it has passed on; logging holds the handler's own lock while it waits for that.
+        self._counting = threading.RLock()
 
     def _line_parts(self, _formatter: logging.Formatter | None) -> EmptyLine | None:
         """Return what stands for a line here: the target makes it."""
@@ -77,13 +80,15 @@ class QueueHandler(TargetHandler):
         """Filter *record* and enqueue it; of a plain one, leave the filters to the queue's thread."""
         try:
             try:
-                path = self._fast_path()
+                filters, formatter, path = self._fast
+                if self.formatter is not formatter or self.filters != filters:
+                    path = self._other_fast_path()
                 taken = path.take(record) if path is not None else None
             except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
                 taken = None
             # Once closed, the target writes here and now, and may log itself: that has to be counted as nested.
             if taken is None or self._closed:
-                return super().handle(record)
+                return CountingHandler.handle(self, record)
             self._enqueue(taken)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
@@ -105,10 +110,6 @@ class QueueHandler(TargetHandler):
                 self._drain()  # closed between the question and the put: nobody else would write it
         else:
             raise QueueFull(f"{self._capacity} records are waiting")
-        counts = self.counts
-        with self.lock:  # type: ignore[union-attr] # as in `count`, without its call
-            counts.seen += 1
-            counts.written += 1
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Fix what the record says while its caller's objects are as they were; the record stays whole."""
@@ -141,7 +142,7 @@ class QueueHandler(TargetHandler):
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            self._process_counted(item)
+            self._process(item)
 
     def flush(self) -> None:
         """Wait until what was enqueued before is written, for at most ten seconds; then flush the target."""
@@ -167,30 +168,33 @@ class QueueHandler(TargetHandler):
             while True:
                 item = self._queue.get_nowait()
                 if item is not None:
-                    self._process_counted(item)
-
-    def _process_counted(self, item: logging.LogRecord | Taken | threading.Event) -> None:
-        try:
-            self._process(item)
-        except Exception as exc:  # noqa: BLE001 - whatever a target does, what waits behind it has its turn
-            self.recount("written", "failed", exc)
+                    self._process(item)
 
     def _process(self, item: logging.LogRecord | Taken | threading.Event) -> None:
+        """Pass on what waited, and count it."""
         if isinstance(item, threading.Event):
             item.set()
-        elif isinstance(item, tuple):
-            self._complete(*item)
-        else:
-            self.pass_on(item)
+            return
+        try:
+            if not isinstance(item, tuple):
+                self.pass_on(item)
+            elif (record := _completed(*item)) is not None:
+                self.pass_on(record)
+            else:
+                self.count("failed")
+                return
+            self.count("written")
+        except Exception as exc:  # noqa: BLE001 - whatever a target does, what waits behind it has its turn
+            self.count_failed(exc)
 
-    def _complete(self, path: FastPath, attributes: dict[str, Any], context: Context, seq: int) -> None:
-        """Filter a record as its caller would have done, and pass it on."""
-        record = _record_with(attributes, Record)
-        # By the filters of its time, as every record: those that this handler has now may be others, or none.
-        if path.complete(record, context, seq):
-            self.pass_on(record)
-        else:
-            self.recount("written", "failed")
+
+def _completed(
+    path: FastPath, attributes: dict[str, Any], context: Context, seq: int
+) -> logging.LogRecord | None:
+    """Return a record that waited, filtered as its caller would have done; None if the filters refuse it."""
+    record = _record_with(attributes, Record)
+    # By the filters of its time, as every record: those that the handler has now may be others, or none.
+    return record if path.complete(record, context, seq) else None
 
 
 def _copy_of(record: logging.LogRecord) -> logging.LogRecord:
