@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -35,6 +36,14 @@ def contended() -> FileWrite:
     return file
 
 
+def write(file: FileWrite, descriptor: int, line: bytes) -> int:
+    """Write as a handler does."""
+    keeping = file.keeping
+    return (
+        os.write(descriptor, line) if keeping is None else file.keep(keeping, descriptor, line, monotonic())
+    )
+
+
 @pytest.fixture
 def _long_intervals() -> Iterator[None]:
     """No write is a slow one."""
@@ -54,7 +63,7 @@ def test_it_writes_what_os_write_does(descriptor: int, line: bytes) -> None:
     file.is_regular = True
     file.contended()
 
-    written = file.write(descriptor, line)
+    written = write(file, descriptor, line)
 
     assert len(line) == written
     assert line == os.pread(descriptor, 1 << 20, 0)
@@ -65,17 +74,17 @@ def test_an_error_has_its_name(contended: FileWrite) -> None:
     What goes wrong is raised as `os.write` raises it.
     """
     with open(os.devnull) as readable, pytest.raises(OSError, match="Bad file descriptor"):
-        contended.write(readable.fileno(), b"x")
+        write(contended, readable.fileno(), b"x")
 
 
 def test_the_lock_is_kept_only_while_threads_meet(contended: FileWrite) -> None:
     """
     A program of one thread writes by `os.write`.
     """
-    ways = [FileWrite().write, contended.write]
+    ways = [FileWrite().keeping, contended.keeping]
     contended.uncontended()
 
-    assert [True, False, True] == [way is os.write for way in [*ways, contended.write]]
+    assert [True, False, True] == [way is None for way in [*ways, contended.keeping]]
 
 
 def test_a_slow_write_gives_the_lock_up_for_a_while(descriptor: int) -> None:
@@ -88,11 +97,11 @@ def test_a_slow_write_gives_the_lock_up_for_a_while(descriptor: int) -> None:
     file.is_regular = True
     file.contended()
     sys.setswitchinterval(before)
-    written = file.write(descriptor, b"x" * 64 * 1024)
+    written = write(file, descriptor, b"x" * 64 * 1024)
     file.contended()
 
     assert 64 * 1024 == written
-    assert os.write is file.write
+    assert file.keeping is None
 
 
 def test_an_interpreter_without_ctypes_writes() -> None:
@@ -102,7 +111,7 @@ def test_an_interpreter_without_ctypes_writes() -> None:
     program = (
         "import os, sys; sys.modules['ctypes'] = None\n"
         "from ginkgo_logging.handlers.file_write import FileWrite\n"
-        "file = FileWrite(); file.is_regular = True; file.contended(); print(file.write is os.write)\n"
+        "file = FileWrite(); file.is_regular = True; file.contended(); print(file.keeping is None)\n"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -116,15 +125,17 @@ def test_a_fifo_in_the_place_of_the_file_does_not_stop_its_reader() -> None:
     """
     program = (
         "import os, threading\n"
-        "from ginkgo_logging.handlers.file_write import FileWrite\n"
+        "from test_file_write import FileWrite, write\n"
         "file = FileWrite(); file.is_regular = True; file.contended()\n"
         "reader, writer = os.pipe(); file.is_regular = False\n"
         "threading.Timer(0.05, lambda: [os.read(reader, 65536) for _ in range(2)]).start()\n"
-        "print(file.write(writer, b'x' * 65536) + file.write(writer, b'y'))\n"
+        "print(write(file, writer, b'x' * 65536) + write(file, writer, b'y'))\n"
     )
 
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    path = os.pathsep.join(map(str, (Path(__file__).parent, Path(__file__).parents[1])))
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20)
 
     assert "65537\n" == done.stdout
 
@@ -149,9 +160,9 @@ def test_threads_that_meet_keep_the_lock(tmp_path: Path) -> None:
     assert inside.wait(10)
     del handler.write_line
     second.start()
-    while handler._file.write is os.write and second.is_alive():
+    while handler._file.keeping is None and second.is_alive():
         pass
-    kept = handler._file.write is not os.write
+    kept = handler._file.keeping is not None
     leave.set()
     first.join()
     second.join()

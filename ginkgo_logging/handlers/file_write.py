@@ -2,7 +2,7 @@
 
 `os.write` gives up the interpreter's lock. Threads that all log then hand that lock on with every line, which
 takes longer than the line: eight of them write a third of the lines that one alone does. A write into the page
-cache is short, so the lock is kept where threads meet. Eight then write nine tenths of what one does.
+cache is short, so the lock is kept where threads meet. Eight then write more than nine tenths of what one does.
 """
 
 import functools
@@ -25,15 +25,15 @@ _MOST_KEPT = 64 * 1024
 
 
 class FileWrite:
-    """Has ``write``, which is `os.write` until threads meet, and then one that keeps the interpreter's lock.
+    """Says how to write: by `os.write` while ``keeping`` is None, else by `keep`.
 
-    Where that takes long, as on a slow disk, all threads of the program wait: once in ten seconds, and no more.
-    Only while ``is_regular``: a FIFO's reader may be a thread that needs the lock. Thread-safe if one thread at a
-    time writes or sets that.
+    Where a write that keeps the interpreter's lock takes long, as on a slow disk, all threads of the program
+    wait: once in ten seconds, and no more. Only while ``is_regular``: a FIFO's reader may be a thread that needs
+    the lock. Thread-safe if one thread at a time writes or sets that.
     """
 
     def __init__(self) -> None:
-        self.write: Callable[[int, bytes], int] = os.write
+        self.keeping: _LibcWrite | None = None
         self.is_regular = False
         self._longest = 0.0  # seconds
         self._keep_from = 0.0  # on the clock of `monotonic`
@@ -45,21 +45,21 @@ class FileWrite:
         """
         if self.is_regular and monotonic() >= self._keep_from and (keeping := libc_write()) is not None:
             self._longest = sys.getswitchinterval() * _SLOW_INTERVALS
-            self.write = functools.partial(self._keep, keeping)
+            self.keeping = keeping
 
     def uncontended(self) -> None:
         """Give the lock up again, until `contended`."""
-        self.write = os.write
+        self.keeping = None
 
-    def _keep(self, keeping: _LibcWrite, descriptor: int, line: bytes) -> int:
+    def keep(self, keeping: _LibcWrite, descriptor: int, line: bytes, now: float) -> int:
+        """Write *line* as `os.write` does, by *keeping* if it is short; *now* is the time of `monotonic`."""
         length = len(line)
         # Once more: since `contended` asked, the path may lead to a FIFO.
         if not self.is_regular or length > _MOST_KEPT:
             return os.write(descriptor, line)
-        begun = monotonic()
         written = keeping(descriptor, line, length)
-        if monotonic() - begun > self._longest:
-            self._keep_from, self.write = begun + _PAUSE_SECONDS, os.write
+        if monotonic() - now > self._longest:
+            self._keep_from, self.keeping = now + _PAUSE_SECONDS, None
         # After an error once more: os.write raises it by its name.
         return written if written >= 0 else os.write(descriptor, line)
 

@@ -109,10 +109,14 @@ class RotatingFileHandler(LineHandler):
         """Write *line* whole or raise OSError; after an error the next line begins on a line of its own."""
         self._credit = credit = self._credit - len(line)
         try:
-            if credit < 0 or monotonic() >= self._look_at:
-                line = self._prepare(line)
-            write = self._file.write  # a name of its own: calling it as a method takes longer
-            written = write(self._fd, line)
+            now = monotonic()
+            if credit < 0 or now >= self._look_at:
+                line, now = self._prepare(line), monotonic()
+            keeping = self._file.keeping
+            if keeping is None:
+                written = os.write(self._fd, line)
+            else:
+                written = self._file.keep(keeping, self._fd, line, now)
         except OSError as exc:
             self._note_failure(exc)
             raise
