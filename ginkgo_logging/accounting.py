@@ -23,7 +23,7 @@ class Counts:
 
     Every record counts once in exactly one of ``written``, ``suppressed``, ``sampled_out`` and ``failed``, and so
     in ``seen``, which is their sum. ``masked`` and ``truncated`` are shares of ``written``. They are changed with
-    the handler's lock held.
+    the handler's lock held, a queue's with one of their own.
     """
 
     __slots__ = ("failed", "masked", "number", "sampled_out", "suppressed", "truncated", "written")
@@ -37,21 +37,9 @@ class Counts:
         self.masked = 0
         self.truncated = 0
 
-    def add(self, became: str, number: int) -> None:
-        """Count *number* more records that became *became*."""
-        # `+=` is one step to a signal handler that counts, too; getattr and setattr would be two.
-        if became == "written":
-            self.written += number
-        elif became == "suppressed":
-            self.suppressed += number
-        elif became == "sampled_out":
-            self.sampled_out += number
-        else:
-            self.failed += number
-
     @property
     def seen(self) -> int:
-        """How many records the handler was given."""
+        """The sum of what became of them."""
         return self.as_dict()["seen"]
 
     def as_dict(self) -> dict[str, int]:

@@ -28,10 +28,10 @@ def find_caller(
     stack_info: bool | None = None,  # noqa: FBT001 - as in logging
     stacklevel: int | None = None,
 ) -> tuple[str, int, str, str | None]:
-    """Do the same as `logging.Logger.findCaller`, to be put in its place on a logger itself.
+    """Do for `Logger._log` what `logging.Logger.findCaller` does, to be put in its place on a logger itself.
 
     Calls with a stack or with another *stacklevel* are left to that method, and so are calls that do not give
-    both: they are not from `Logger._log`.
+    both, which are not from `_log`. Who gives both as `_log` does, False and 1, is passed over as `_log` is.
     """
     if stack_info is False and stacklevel == 1:
         try:

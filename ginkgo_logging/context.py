@@ -38,7 +38,7 @@ class Context:
     is within a tracing library's span, so that the lines of a span share all this.
     """
 
-    # Not a named tuple, which has no slots of its own: each line reads ``found``.
+    # Not a named tuple: a subclass of one has no slots, and each line reads ``found``.
     __slots__ = ("fields", "found", "in_span", "json_part", "log_category", "span_id", "trace_id")
 
     def __init__(
@@ -63,9 +63,6 @@ class Context:
         """Return a context in which the parts that *changes* names are others."""
         parts = dict(zip(_PARTS, self, strict=True))
         return Context(**{**parts, **changes})
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Context, tuple(self)
 
 
 span_source: Callable[[], tuple[str, str, int] | None] | None = None
@@ -158,8 +155,8 @@ def merge_context(
     Keys that the event has already stay as they are. Events that go through a standard logger do not need it.
     """
     context = _current.get()
-    for name, value in zip(_BOUND_BY_NAME, context, strict=False):
-        if value is not None:
+    for name in _BOUND_BY_NAME:
+        if (value := getattr(context, name)) is not None:
             event_dict.setdefault(name, value)
     for name, value in context.fields.items():
         event_dict.setdefault(name, value)

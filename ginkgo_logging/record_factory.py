@@ -68,7 +68,7 @@ def make_record(
     record.pathname = pathname
     try:
         record.filename, record.module = _files[pathname]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError):  # the second for a path that cannot be hashed, which logging takes too
         record.filename, record.module = _split(pathname)
     record.exc_info = exc_info
     record.exc_text = None

@@ -578,6 +578,19 @@ class TestStructlog:
         assert {"event": "hi", "b": "own", "a": 1, "trace_id": "t", "log_category": "risk"} == event
 
 
+def test_structlog_without_a_table_of_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The table is private to structlog; another version may have none.
+    """
+    structlog.contextvars.bind_contextvars(order=7)
+
+    with monkeypatch.context() as patched:
+        patched.delattr(structlog.contextvars, "_CONTEXT_VARS")
+        found = context.get_bound()
+
+    assert {"order": 7} == found
+
+
 def test_cost_does_not_depend_on_foreign_variables() -> None:
     """
     Looking up the context calls the same functions whether a process has none or a thousand other variables.

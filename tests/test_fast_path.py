@@ -205,7 +205,7 @@ def test_a_queue_takes_what_never_changes() -> None:
     Values that print themselves wait as plain ones do; an error waits as text, for it may change.
     """
     queue, _ = through_a_queue()
-    path = queue._other_fast_path()
+    path = queue._renewed_fast_path()
     assert path is not None
 
     values = [

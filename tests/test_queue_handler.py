@@ -85,6 +85,41 @@ def test_the_exception_stays_apart_from_the_message() -> None:
     assert ("failed", "ValueError") == (row["message"], row["error_type"])
 
 
+def test_what_waits_is_not_counted_yet() -> None:
+    """
+    A record counts when the queue's thread has passed it on.
+    """
+    target = Gate()
+    queue = _queue(target)
+
+    for message in ("held by the gate", "waits"):
+        queue.handle(plain_record(message))
+    assert target.entered.wait(20)
+    before = queue.counts.as_dict()
+    target.open.set()
+    queue.close()
+
+    assert (0, 2) == (before["seen"], queue.counts.written)
+
+
+def test_what_cannot_be_masked_in_the_end_counts_as_failed() -> None:
+    """
+    A filter that has lost its masker while records wait lets none of them pass.
+    """
+    target = Gate()
+    queue = _queue(target)
+
+    for message in ("held by the gate", "waits"):
+        queue.handle(plain_record(message))
+    assert target.entered.wait(20)
+    del queue.filters[-1].masker  # type: ignore[union-attr]
+    target.open.set()
+    queue.close()
+
+    assert (1, 1) == (queue.counts.written, queue.counts.failed)
+    assert ["held by the gate"] == [row["message"] for row in target.rows]
+
+
 def test_arguments_are_fixed_when_logged() -> None:
     """
     What the caller changes after the call is not on the line.

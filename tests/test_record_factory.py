@@ -22,6 +22,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "mapping": ("app", logging.INFO, "/a.b/c.d.py", 7, "%(a)s", ({"a": 1},), None),
     "empty mapping": ("app", logging.INFO, "c.py", 7, "%s", ({},), None),
     "custom level": ("app", 17, "c.py", 7, "text", None, None),
+    "a list as path": ("app", logging.INFO, ["c.py"], 7, "text", (), None),
     "no path": ("app", logging.INFO, None, 0, "text", (), None),
     "exception": ("app", logging.ERROR, "c.py", 7, "text", (), (ValueError, ValueError("x"), None)),
     "stack": ("app", logging.INFO, "c.py", 7, "text", (), None, None, "Stack (most recent call last):"),

@@ -1,5 +1,6 @@
 """structlog's events go through the same handlers as every other line."""
 
+import _thread
 import asyncio
 import contextvars
 import copy
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from waiting import until
 
 from ginkgo_logging import GLOG, context, setup, stats
 from ginkgo_logging.integrations.structlog import StandardLogger, StandardLoggerFactory
@@ -45,6 +47,16 @@ def _line_above() -> int:
     assert frame is not None
     assert frame.f_back is not None
     return frame.f_back.f_lineno - 1
+
+
+def test_the_outermost_frame_is_structlogs_own(rows: Rows) -> None:
+    """
+    C code may call a logger where no Python frame is.
+    """
+    _thread.start_new_thread(structlog.get_logger("orders").bind().info, ("placed",))
+
+    (row,) = until(rows, "a line from C code")
+    assert ("placed", "_native.py") == (row["message"], row["source"].split(":")[0])
 
 
 def test_event_with_fields(rows: Rows) -> None:

@@ -41,7 +41,7 @@ class CountingHandler(logging.Handler):
     counted. `emit` runs without the handler's lock.
     """
 
-    _counting: Any = None
+    _counts_lock: Any = None
     """What to hold while ``counts`` are changed, where it is not the handler's lock."""
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
@@ -82,8 +82,8 @@ class CountingHandler(logging.Handler):
         """Return what makes this handler's lines on the fast path; None if it has no such path."""
         return None
 
-    def _other_fast_path(self) -> FastPath | None:
-        """Return the fast path now that filters or formatter have changed; None if they have to be asked.
+    def _renewed_fast_path(self) -> FastPath | None:
+        """Return the fast path chosen anew, for filters or a formatter that have changed; None if there is none.
 
         Programs put filters into the list itself, and assign a formatter.
         """
@@ -110,9 +110,10 @@ class CountingHandler(logging.Handler):
     def count(self, became: str) -> None:
         """Count one more record, which became *became*: the name of one of the numbers of ``counts``."""
         counts = self.counts
-        # No lock at all only if a subclass forgoes it.
-        with self._counting or self.lock:  # type: ignore[union-attr]
-            # As in Counts.add, but without a call, which may fail at the end of the stack.
+        # The handler's lock is None only if a subclass forgoes it.
+        with self._counts_lock or self.lock:  # type: ignore[union-attr]
+            # `+=` is one step to a signal handler that counts, too, and no call, which may fail at the end of
+            # the stack.
             if became == "failed":
                 counts.failed += 1
             elif became == "written":
@@ -121,13 +122,6 @@ class CountingHandler(logging.Handler):
                 counts.suppressed += 1
             else:
                 counts.sampled_out += 1
-
-    def recount(self, before: str, after: str) -> None:
-        """Count a record that was counted as *before* as *after* from now on."""
-        counts = self.counts
-        with self.lock:  # type: ignore[union-attr]
-            counts.add(before, -1)
-            counts.add(after, 1)
 
     def count_failed(self, error: BaseException, record: logging.LogRecord | None = None) -> None:
         """Count *record* as lost to *error*, and report it at most once a minute."""
@@ -157,7 +151,7 @@ class LineHandler(CountingHandler, ABC):
     """
 
     _writing = 0
-    """The number of the thread that is writing a line now; 0 if none is."""
+    """The number of the thread that came last to write a line; 0 once any has left. No more than a hint."""
 
     def __init__(self, *, level: int | str = logging.NOTSET) -> None:
         self._format_line: Callable[[logging.LogRecord], bytes] = self._encode
@@ -188,21 +182,23 @@ class LineHandler(CountingHandler, ABC):
         """Filter *record* and emit it; return whether the filters let it pass."""
         try:
             try:
+                # Here and in QueueHandler, and not in a method: that would be a call for each line.
                 filters, formatter, path = self._fast
                 if self.formatter is not formatter or self.filters != filters:
-                    path = self._other_fast_path()
+                    path = self._renewed_fast_path()
                 line = path.line(record) if path is not None else None
             except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
                 line = None
             if line is None:
                 return CountingHandler.handle(self, record)  # super() takes as long as a call
-            # As in `emit`, and not a method of both, which would take 1,300 instructions: 2 % of a line.
+            # What `emit` does too, and not a method of both, which would take 1,300 instructions: 2 % of a line.
             counts, lock, thread = self.counts, self.lock, get_ident()
             # Not for this thread itself, in whose write a signal handler or finalizer logs.
             if self._writing and self._writing != thread:
                 self._wait_for_turn()
             self._writing = thread
-            # In half the time of `with`. A signal handler may raise while acquire() waits, and as it returns.
+            # In half the time of `with`. What a signal handler raises comes out of a call: of acquire() when it
+            # has the lock, and then `finally` gives it back, or while it waits, and then release() refuses.
             try:
                 lock.acquire()  # type: ignore[union-attr]
                 self.write_line(line)

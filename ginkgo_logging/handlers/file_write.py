@@ -52,7 +52,10 @@ class FileWrite:
         self.keeping = None
 
     def keep(self, keeping: _LibcWrite, descriptor: int, line: bytes, now: float) -> int:
-        """Write *line* as `os.write` does, by *keeping* if it is short; *now* is the time of `monotonic`."""
+        """Write *line* as `os.write` does, by *keeping* if it is short; *now* is the time of `monotonic`.
+
+        *keeping* is what the caller found in ``keeping``, which another thread may have changed since.
+        """
         length = len(line)
         # Once more: since `contended` asked, the path may lead to a FIFO.
         if not self.is_regular or length > _MOST_KEPT:

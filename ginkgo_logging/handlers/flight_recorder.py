@@ -40,6 +40,8 @@ class FlightRecorderHandler(TargetHandler):
         if trace_id and record.levelno >= logging.ERROR:
             for held in self._held.release(trace_id):
                 self.pass_on(held)
-                self.recount("sampled_out", "written")
+                with self.lock:  # type: ignore[union-attr] # as in `count`
+                    self.counts.sampled_out -= 1
+                    self.counts.written += 1
         self.pass_on(record)
         self.count("written")

@@ -11,7 +11,6 @@ from typing import Any
 from ginkgo_logging.arguments import whole_number
 from ginkgo_logging.context import Context
 from ginkgo_logging.forking import reset_in_child
-from ginkgo_logging.handlers.base import CountingHandler
 from ginkgo_logging.handlers.fast_path import EmptyLine, FastPath, Taken
 from ginkgo_logging.handlers.target import TargetHandler
 from ginkgo_logging.record_factory import Record
@@ -69,7 +68,7 @@ class QueueHandler(TargetHandler):
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may log while this thread is in _start
         # The thread counts what it has passed on; logging holds the handler's own lock while it waits for that.
-        self._counting = threading.RLock()
+        self._counts_lock = threading.RLock()
 
     def _line_parts(self, _formatter: logging.Formatter | None) -> EmptyLine | None:
         """Return what stands for a line here: the target makes it."""
@@ -82,13 +81,13 @@ class QueueHandler(TargetHandler):
             try:
                 filters, formatter, path = self._fast
                 if self.formatter is not formatter or self.filters != filters:
-                    path = self._other_fast_path()
+                    path = self._renewed_fast_path()
                 taken = path.take(record) if path is not None else None
             except Exception:  # noqa: BLE001 - what is bound may raise; the filters know what to do about it
                 taken = None
             # Once closed, the target writes here and now, and may log itself: that has to be counted as nested.
             if taken is None or self._closed:
-                return CountingHandler.handle(self, record)
+                return super().handle(record)
             self._enqueue(taken)
         except Exception as exc:  # noqa: BLE001 - a log call cannot hurt the program
             self.count_failed(exc, record)
@@ -171,7 +170,7 @@ class QueueHandler(TargetHandler):
                     self._process(item)
 
     def _process(self, item: logging.LogRecord | Taken | threading.Event) -> None:
-        """Pass on what waited, and count it."""
+        """Pass on a record and count it; of an event, tell `flush` that all before it is written."""
         if isinstance(item, threading.Event):
             item.set()
             return

@@ -111,7 +111,7 @@ class RotatingFileHandler(LineHandler):
         try:
             now = monotonic()
             if credit < 0 or now >= self._look_at:
-                line, now = self._prepare(line), monotonic()
+                line, now = self._prepare(line, now), monotonic()  # a rollover is no slow write
             keeping = self._file.keeping
             if keeping is None:
                 written = os.write(self._fd, line)
@@ -147,9 +147,8 @@ class RotatingFileHandler(LineHandler):
         if error.errno == errno.EBADF:  # somebody closed all descriptors, as daemons do when they start
             self._fd = -1
 
-    def _prepare(self, line: bytes) -> bytes:
+    def _prepare(self, line: bytes, now: float) -> bytes:
         """Have the right file open for *line*, and return what to write."""
-        now = monotonic()
         try:
             if now >= self._look_at:
                 self._look_at = now + LOOK_SECONDS

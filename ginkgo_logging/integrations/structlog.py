@@ -18,10 +18,10 @@ from ginkgo_logging.records import rename_taken
 
 _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
 _inner_files: set[str] = set()
-"""Those of structlog's and our files that were met between a call and its record."""
+"""Those of structlog's files, and this one, that `_outside` has met: a set is asked faster than `startswith`."""
 
 _NOT_PLAIN = TAKEN | {"exc_info", "stack_info", "stacklevel", "extra", "positional_args"}
-"""What an event dict may hold besides the event and fields of the caller's."""
+"""Keys of an event that are more than a field: what logging takes itself, and names to be changed."""
 
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 _filtering: Any = structlog.make_filtering_bound_logger(logging.NOTSET)
@@ -32,7 +32,8 @@ def configure() -> None:
 
     A later ``structlog.configure(processors=[...])`` of the program's own replaces the chain and keeps the
     loggers. Such a chain may end in a dict (as after `structlog.stdlib.render_to_log_kwargs`, or with no
-    renderer at all) or in a text; ``...`` in it stands for what was there: first for the level filter.
+    renderer at all) or in a text. ``...`` in it stands for nothing, since what comes after a chain is
+    `StandardLogger`'s work; in the first place, for the level filter.
     """
     # Empty: `StandardLogger` asks for the level, and takes an event dict as it is. A filter and a renderer here
     # would cost a quarter of the call.
@@ -120,7 +121,6 @@ class StandardLogger:
 
     def __init__(self, logger: logging.Logger) -> None:
         self.logger = logger
-        self.isEnabledFor = logger.isEnabledFor  # structlog asks it for every event
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.logger,)
@@ -161,7 +161,7 @@ def _event(logger: logging.Logger, args: tuple[Any, ...], given: dict[str, Any])
     if not args and "event" in given and _NOT_PLAIN.isdisjoint(given):
         return given.pop("event"), (), None, False, 1, given
     own = given.get("extra")
-    # What render_to_log_kwargs makes of most events.
+    # What a program's own chain that ends in render_to_log_kwargs makes of most events.
     if not args and len(given) == 2 and type(own) is dict and "msg" in given and _NOT_PLAIN.isdisjoint(own):
         return given["msg"], (), None, False, 1, own
     if not args and ("event" in given or "msg" not in given):  # an event dict: no renderer at the end
