@@ -7,7 +7,6 @@ That method calls two functions for each frame it looks at, a tenth of the cost 
 import contextlib
 import logging
 import sys
-from types import FrameType
 from typing import Any
 
 # What `findCaller` takes for logging's own frames: those of this file.
@@ -36,7 +35,9 @@ def find_caller(
     if stack_info is False and stacklevel == 1:
         try:
             # `_log` itself is passed over: for each frame that is looked at, CPython makes an object.
-            frame: FrameType | None = sys._getframe(2)
+            outer = sys._getframe(2)
+            # Unless it is a program that calls `_log`, or this function.
+            frame = outer.f_back if outer.f_code.co_filename == _LOGGING else sys._getframe(1)
             while frame is not None:
                 code = frame.f_code
                 filename = code.co_filename
