@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import UserDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -677,6 +678,36 @@ def test_stacklevel_beyond_the_first_frame(rows: Rows) -> None:
 
     assert time.process_time() - started < 5
     assert "placed" == rows()[0]["message"]
+
+
+@pytest.mark.parametrize("way", ["info", "bound", "structlog's class"])
+def test_a_standard_logger_that_is_wrapped(rows: Rows, way: str) -> None:
+    """
+    A logger that a program wraps gets what such a logger takes, not an event dict, and can be captured.
+    """
+    others = {"wrapper_class": structlog.stdlib.BoundLogger} if way == "structlog's class" else {}
+    log = structlog.wrap_logger(logging.getLogger("wrapped"), **others)
+    log = log.bind(n=1) if way == "bound" else log
+
+    log.info("event", key="value")
+    with structlog.testing.capture_logs() as captured:
+        log.info("captured")
+
+    (row,) = rows()
+    assert ("event", "value", "wrapped") == (row["message"], row["key"], row["logger_name"])
+    assert ["captured"] == [one["event"] for one in captured]
+
+
+def test_a_context_that_is_no_dict(rows: Rows) -> None:
+    """
+    structlog takes any mapping as class of its contexts.
+    """
+    log = structlog.wrap_logger(StandardLogger(logging.getLogger("mapping")), context_class=UserDict)
+
+    log.bind(n=1).info("event", name="x")
+
+    (row,) = rows()
+    assert ("event", 1, "x") == (row["message"], row["n"], row["name_"])
 
 
 def test_target_answers_like_a_standard_logger() -> None:

@@ -35,9 +35,9 @@ def configure() -> None:
     renderer at all) or in a text. ``...`` in it stands for nothing, since what comes after a chain is
     `StandardLogger`'s work; in the first place, for the level filter.
     """
-    # Empty: `StandardLogger` asks for the level, and takes an event dict as it is. A filter and a renderer here
-    # would cost a quarter of the call.
-    chain: list[Any] = []
+    # No filter and no renderer, which would cost a quarter of the call: `StandardLogger` asks for the level, and
+    # takes an event dict as it is.
+    chain: list[Any] = [_as_taken]
     if structlog.is_configured():
         chain = structlog.get_config()["processors"]
         # Chains that cannot work with structlog's default logger, which prints: they were written for ours.
@@ -50,6 +50,13 @@ def configure() -> None:
         logger_factory=StandardLoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _as_taken(logger: Any, method: str, event: Any) -> Any:
+    """End the chain with what *logger* takes: a standard one, given to `structlog.wrap_logger`, no event dict."""
+    if type(logger) is StandardLogger and type(event) is dict:
+        return event
+    return structlog.stdlib.render_to_log_kwargs(logger, method, event)
 
 
 def _prints() -> bool:
