@@ -1,5 +1,6 @@
 """FileWrite, and how threads take turns: many of them write one file."""
 
+import inspect
 import logging
 import os
 import signal
@@ -117,6 +118,47 @@ def test_an_interpreter_without_ctypes_writes() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "True\n" == done.stdout
+
+
+def test_a_child_forked_while_ctypes_is_loaded_writes() -> None:
+    """
+    The thread that loads it holds the lock of that module, and is not there in the child.
+    """
+    program = """
+        import importlib.machinery, os, signal, sys, threading, types
+        from ginkgo_logging.handlers.file_write import libc_write
+
+        begun, forked = threading.Event(), threading.Event()
+
+        class Slow:
+            def find_spec(self, name, path=None, target=None):
+                return importlib.machinery.ModuleSpec(name, self) if name == "ctypes" else None
+
+            def create_module(self, spec):
+                return None
+
+            def exec_module(self, module):
+                begun.set()
+                forked.wait()
+                module.c_ssize_t = int
+                module.PyDLL = lambda _: types.SimpleNamespace(write=types.SimpleNamespace())
+
+        sys.meta_path.insert(0, Slow())
+        thread = threading.Thread(target=libc_write)
+        thread.start()
+        begun.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            os._exit(libc_write() is not None)
+        _, status = os.waitpid(child, 0)
+        forked.set()
+        thread.join()
+        assert status == 0, status
+        assert libc_write() is not None
+    """
+
+    subprocess.run([sys.executable, "-c", inspect.cleandoc(program)], check=True, timeout=30)
 
 
 def test_a_fifo_in_the_place_of_the_file_does_not_stop_its_reader() -> None:

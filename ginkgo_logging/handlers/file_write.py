@@ -67,9 +67,25 @@ class FileWrite:
         return written if written >= 0 else os.write(descriptor, line)
 
 
-@functools.cache
+_loading = False
+
+
 def libc_write() -> _LibcWrite | None:
-    """Return the system's ``write``, called with the interpreter's lock held; None if it cannot be had."""
+    """Return the system's ``write``, called with the interpreter's lock held; None if it cannot be had now."""
+    global _loading
+    # By another thread; perhaps by one of the parent's, which held the module's lock when this child was forked
+    # and is not here to give it back.
+    if _loading:
+        return None
+    _loading = True
+    try:
+        return _load_libc_write()
+    finally:
+        _loading = False
+
+
+@functools.cache
+def _load_libc_write() -> _LibcWrite | None:
     try:
         import ctypes
 
