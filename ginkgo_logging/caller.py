@@ -27,16 +27,16 @@ def find_caller(
     stack_info: bool | None = None,  # noqa: FBT001 - as in logging
     stacklevel: int | None = None,
 ) -> tuple[str, int, str, str | None]:
-    """Do for `Logger._log` what `logging.Logger.findCaller` does, to be put in its place on a logger itself.
+    """Do the same as `logging.Logger.findCaller`, to be put in its place on a logger itself.
 
     Calls with a stack or with another *stacklevel* are left to that method, and so are calls that do not give
-    both, which are not from `_log`. Who gives both as `_log` does, False and 1, is passed over as `_log` is.
+    both, which are not from `Logger._log`.
     """
     if stack_info is False and stacklevel == 1:
         try:
-            # `_log` itself is passed over: for each frame that is looked at, CPython makes an object.
+            # `_log` itself is passed over: for each frame that is looked at, CPython makes an object. Not if a
+            # program calls `_log`, or this function.
             outer = sys._getframe(2)
-            # Unless it is a program that calls `_log`, or this function.
             frame = outer.f_back if outer.f_code.co_filename == _LOGGING else sys._getframe(1)
             while frame is not None:
                 code = frame.f_code

@@ -171,7 +171,7 @@ def test_a_logger_with_a_low_level_method_of_its_own_is_left_alone(places: Place
 @pytest.mark.parametrize("arguments", [(), (False,), (None, 1), (0, 1), (False, 1)], ids=repr)
 def test_who_asks_a_logger_is_told_of_its_own_line(places: Places, arguments: tuple[Any, ...]) -> None:
     """
-    A call that leaves out an argument, or gives another than logging does, names the line where it stands.
+    A call that is not from logging names the line where it stands, as the standard library does.
     """
     logger = logging.getLogger("test.caller.asked")
     logger.warning("x")
