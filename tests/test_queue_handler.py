@@ -201,6 +201,28 @@ def test_a_target_that_raises_on_close_does_not_keep_the_rest() -> None:
     assert (2, 1, 1) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
 
 
+def test_a_target_that_exits_does_not_end_the_thread() -> None:
+    """
+    SystemExit in the queue's thread is one lost record; what waits behind it is written by that thread.
+    """
+    found: list[str] = []
+
+    class Exiting(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            if record.msg == "bad":
+                sys.exit("a target may do so")
+            found.append(record.msg)
+            return True
+
+    queue = _queue(Exiting())
+    for message in ("bad", "good"):
+        queue.handle(plain_record(message))
+    queue.close()
+
+    assert ["good"] == found
+    assert (2, 1, 1) == (queue.counts.seen, queue.counts.written, queue.counts.failed)
+
+
 def test_numbers_grow_in_the_order_of_the_calls() -> None:
     """
     It does not matter whether a record's filters are asked by its caller or by the queue's thread.

@@ -141,7 +141,10 @@ class QueueHandler(TargetHandler):
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
-            self._process(item)
+            try:
+                self._process(item)
+            except BaseException as exc:  # noqa: BLE001 - as of a target that exits: it would end this thread only
+                self.count_failed(exc)
 
     def flush(self) -> None:
         """Wait until what was enqueued before is written, for at most ten seconds; then flush the target."""
