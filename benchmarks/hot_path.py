@@ -196,6 +196,17 @@ def threads(make: Callable[[Path], Call], number: int, log_file: Path) -> Call:
     return together
 
 
+def arithmetic(_log_file: Path) -> Call:
+    """As long as a line, and no logging: what CPython itself loses by switching between threads."""
+
+    def add() -> None:
+        total = 0
+        for number in range(300):
+            total += number
+
+    return add
+
+
 CONTESTANTS: dict[str, Callable[[Path], Call]] = {
     "a line": line,
     "GLOG.DEBUG, disabled": disabled,
@@ -221,7 +232,7 @@ HUNDREDS: dict[str, Callable[[Path], Call]] = {
 }
 THREADED: dict[str, Callable[[Path], Call]] = {
     f"{whose}, {number} threads": partial(threads, make, number)
-    for whose, make in (("ours", line), ("stdlib", pipe.stdlib_message))
+    for whose, make in (("ours", line), ("stdlib", pipe.stdlib_message), ("no logging", arithmetic))
     for number in (1, 8)
 }
 
@@ -304,9 +315,9 @@ def main() -> None:
         spent |= measure(HUNDREDS, Path(directory), options.rounds, max(1, options.calls // 100))
         show(spent)
         spent = measure(THREADED, Path(directory), options.rounds, max(1, options.calls // 2000))
-        for whose, aim in (("ours", "1.0"), ("stdlib", "")):
+        for whose, aim in (("ours", "1.0"), ("stdlib", ""), ("no logging", "")):
             numbers = spread(ratios(spent[f"{whose}, 1 threads"], spent[f"{whose}, 8 threads"]))
-            print(f"{'threads, ' + whose:34} {numbers}  {aim:>5}   lines per second, 8 threads / 1 thread")
+            print(f"{'threads, ' + whose:34} {numbers}  {aim:>5}   calls per second, 8 threads / 1 thread")
         start_up(options.rounds)
         memory(options.records, Path(directory) / "memory.log")
 
