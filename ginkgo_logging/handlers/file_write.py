@@ -5,7 +5,6 @@ takes longer than the line: eight of them write a third of the lines that one al
 cache is short, so the lock is kept where threads meet. Eight then write more than nine tenths of what one does.
 """
 
-import functools
 import os
 import sys
 from collections.abc import Callable
@@ -67,24 +66,23 @@ class FileWrite:
         return written if written >= 0 else os.write(descriptor, line)
 
 
-_loading = False
+_libc_write: _LibcWrite | None = None
+_is_asked_for = False
 
 
 def libc_write() -> _LibcWrite | None:
-    """Return the system's ``write``, called with the interpreter's lock held; None if it cannot be had now."""
-    global _loading
-    # By another thread; perhaps by one of the parent's, which held the module's lock when this child was forked
-    # and is not here to give it back.
-    if _loading:
-        return None
-    _loading = True
-    try:
-        return _load_libc_write()
-    finally:
-        _loading = False
+    """Return the system's ``write``, called with the interpreter's lock held; None if there is none, or not yet.
+
+    Whoever asks first loads it, and nobody waits for that: it may be a thread of the parent's, which held the
+    lock of the module `ctypes` when this child was forked, and is not here to give it back.
+    """
+    global _libc_write, _is_asked_for
+    if not _is_asked_for:
+        _is_asked_for = True
+        _libc_write = _load_libc_write()
+    return _libc_write
 
 
-@functools.cache
 def _load_libc_write() -> _LibcWrite | None:
     try:
         import ctypes
