@@ -115,6 +115,25 @@ def test_shutdown_gives_loggers_their_method_back(places: Places) -> None:
     assert len(places.found) == 1
 
 
+def made_as(kind: type[logging.Logger], name: str) -> logging.Logger:
+    """Return the logger *name*, made as one of *kind*."""
+    before = logging.getLoggerClass()
+    logging.setLoggerClass(kind)
+    logger = logging.getLogger(name)
+    logging.setLoggerClass(before)
+    return logger
+
+
+def with_own(method: str, kind: type[logging.Logger], on: str) -> logging.Logger:
+    """Return a logger whose *method* is that of *kind*, which is its class or lends the method alone."""
+    name = f"test.caller.{method}.{on}"
+    if on == "its class":
+        return made_as(kind, name)
+    logger = logging.getLogger(name)
+    setattr(logger, method, getattr(kind, method).__get__(logger))
+    return logger
+
+
 @pytest.mark.parametrize("on", ["its class", "the logger"])
 def test_a_logger_with_a_way_of_its_own_keeps_it(places: Places, on: str) -> None:
     """
@@ -125,16 +144,7 @@ def test_a_logger_with_a_way_of_its_own_keeps_it(places: Places, on: str) -> Non
         def findCaller(self, *_: Any, **__: Any) -> Any:  # noqa: N802
             return "own.py", 1, "own", None
 
-    name = f"test.caller.{on}"
-    if on == "its class":
-        before = logging.getLoggerClass()
-        logging.setLoggerClass(Own)
-        logger = logging.getLogger(name)
-        logging.setLoggerClass(before)
-    else:
-        logger = logging.getLogger(name)
-        logger.findCaller = Own.findCaller.__get__(logger)  # type: ignore[method-assign]
-
+    logger = with_own("findCaller", Own, on)
     for _ in range(2):
         logger.warning("x")
 
@@ -152,16 +162,7 @@ def test_a_logger_with_a_low_level_method_of_its_own_is_left_alone(places: Place
             found = self.findCaller(False, 1)
             self.handle(self.makeRecord(self.name, level, *found[:2], msg, args, None, *found[2:]))
 
-    name = f"test.caller.low.{on}"
-    if on == "its class":
-        before = logging.getLoggerClass()
-        logging.setLoggerClass(Own)
-        logger = logging.getLogger(name)
-        logging.setLoggerClass(before)
-    else:
-        logger = logging.getLogger(name)
-        logger._log = Own._log.__get__(logger)  # type: ignore[method-assign]
-
+    logger = with_own("_log", Own, on)
     for _ in range(2):
         logger.warning("x")
 
@@ -212,11 +213,7 @@ def test_a_logger_that_refuses_the_attribute_logs(places: Places) -> None:
                 raise AttributeError(name)
             super().__setattr__(name, value)
 
-    before = logging.getLoggerClass()
-    logging.setLoggerClass(Fixed)
-    logger = logging.getLogger("test.caller.fixed")
-    logging.setLoggerClass(before)
-
+    logger = made_as(Fixed, "test.caller.fixed")
     for _ in range(2):
         wrapper(logger, stacklevel=2)
     line = sys._getframe().f_lineno - 1

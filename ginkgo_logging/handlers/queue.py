@@ -184,14 +184,10 @@ class QueueHandler(TargetHandler):
             item.set()
             return
         try:
-            if not isinstance(item, tuple):
-                self.pass_on(item)
-            elif (record := _completed(*item)) is not None:
+            record = _completed(*item) if isinstance(item, tuple) else item
+            if record is not None:
                 self.pass_on(record)
-            else:
-                self.count("failed")
-                return
-            self.count("written")
+            self.count("failed" if record is None else "written")
         except Exception as exc:  # noqa: BLE001 - whatever a target does, what waits behind it has its turn
             self.count_failed(exc)
 

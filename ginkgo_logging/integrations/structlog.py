@@ -20,7 +20,7 @@ _NOT_THE_CALLER = (str(Path(structlog.__file__).parent) + os.sep, __file__)
 _inner_files: set[str] = set()
 """Those of structlog's files, and this one, that `_outside` has met: a set is asked faster than `startswith`."""
 
-_NOT_PLAIN = TAKEN | {"exc_info", "stack_info", "stacklevel", "extra", "positional_args"}
+_NOT_PLAIN = TAKEN | {"stacklevel", "extra", "positional_args"}
 """Keys of an event that are more than a field: what logging takes itself, and names to be changed."""
 
 _awaiting: Any = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
