@@ -162,7 +162,7 @@ def hundred_queued(log_file: Path) -> Call:
     """
     from ginkgo_logging.handlers import QueueHandler
 
-    call = line(log_file)
+    lines = hundred(log_file)
     root = logging.getLogger()
     file = root.handlers[0]
     handler = QueueHandler(target=file, capacity=1_000_000)
@@ -172,8 +172,7 @@ def hundred_queued(log_file: Path) -> Call:
     def together() -> None:
         handler.reset_after_fork()
         handler._thread = threading.main_thread()  # nobody reads meanwhile: only the caller is timed
-        for _ in range(100):
-            call()
+        lines()
 
     return together
 
